@@ -1,0 +1,15 @@
+#pragma once
+
+namespace ssmprof::kernels {
+
+enum class Device { cpu, cuda };
+
+/// Where and how a kernel runs. On CUDA every call is asynchronous on `stream`, makes no
+/// allocation and no synchronization, and may be captured into a graph.
+struct Launch {
+  Device device = Device::cpu;
+  void* stream = nullptr;  ///< cudaStream_t; unused on the CPU
+  int threads = 0;         ///< CPU threads; 0 = all that the process may use
+};
+
+}  // namespace ssmprof::kernels

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <limits>
+
+#include "kernels/cost.hpp"
+#include "kernels/launch.hpp"
+#include "kernels/views.hpp"
+
+namespace ssmprof::kernels {
+
+/// Mamba-2 state-space duality (arXiv 2405.21060 §6), chunked, per head h of group g = h·G/H:
+///   Δ = clamp(softplus(dt + dt_bias), dt_min, dt_max)
+///   S[t] = exp(Δ[t]·A)·S[t-1] + Δ[t]·x[t]⊗B[t]            S: [head_dim, state]
+///   out[t] = S[t]·C[t] + D·x[t]   (· SiLU(z[t]) when z is given)
+/// States, decays and accumulators in fp32. 1 ≤ state ≤ 256, any groups dividing heads.
+struct SsdArgs {
+  DType dtype = DType::f32;  ///< x, b, c, dt, z, out
+  std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 1, state = 0;
+  std::int64_t chunk = 0;    ///< 0: the implementation's choice, see ssd_chunk()
+  ConstRows x;               ///< [batch, length, heads·head_dim]
+  ConstRows b, c;            ///< [batch, length, groups·state]
+  ConstRows dt;              ///< [batch, length, heads]
+  ConstRows z;               ///< [batch, length, heads·head_dim] or not given: no gate
+  const float* a = nullptr;        ///< [heads], negative
+  const float* d = nullptr;        ///< [heads] or null
+  const float* dt_bias = nullptr;  ///< [heads] or null
+  bool dt_softplus = true;
+  float dt_min = 0.0F, dt_max = std::numeric_limits<float>::infinity();
+  const float* initial_state = nullptr;  ///< [batch | sequences, heads, head_dim, state] or null
+  float* final_state = nullptr;          ///< same shape, or null; may alias initial_state
+  Rows out;                              ///< [batch, length, heads·head_dim]
+  Sequences sequences;
+  void* workspace = nullptr;  ///< at least ssd_workspace() bytes on the same device (null when 0)
+};
+
+std::size_t ssd_workspace(const SsdArgs& args, const Launch& launch);
+
+/// The chunk length that a call will execute with (it enters the executed FLOP count).
+std::int64_t ssd_chunk(const SsdArgs& args, const Launch& launch);
+
+/// Throws std::invalid_argument on a shape outside the documented range and
+/// std::runtime_error when the device cannot run it.
+void ssd(const SsdArgs& args, const Launch& launch);
+
+/// The chunked form as executed with chunk Q = args.chunk (must be set), causal half not skipped:
+/// 2·T·Q·G·N + 2·T·Q·Di + 4·T·N·Di + 2·⌈T/Q⌉·N·Di FLOP, 2·T·Di for D, 2·T·Di for the gate;
+/// bytes s·T·(2Di + 2GN + H, + Di with the gate) and the fp32 states as given.
+Cost cost_of(const SsdArgs& args);
+
+/// The recurrent form, independent of the chunk: 5·T·Di·N FLOP.
+Cost recurrent_cost_of(const SsdArgs& args);
+
+/// One decode step per sequence on a state of `state_dtype`, updated in place. Rows have length 1.
+struct SsdStateUpdateArgs {
+  DType dtype = DType::f32;
+  DType state_dtype = DType::f32;
+  std::int64_t batch = 0, heads = 0, head_dim = 0, groups = 1, state = 0;
+  ConstRows x, b, c, dt, z;
+  const float* a = nullptr;
+  const float* d = nullptr;
+  const float* dt_bias = nullptr;
+  bool dt_softplus = true;
+  float dt_min = 0.0F, dt_max = std::numeric_limits<float>::infinity();
+  void* ssm_state = nullptr;  ///< [batch, heads, head_dim, state]
+  Rows out;
+};
+
+void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch);
+Cost cost_of(const SsdStateUpdateArgs& args);
+
+}  // namespace ssmprof::kernels

@@ -1,0 +1,2 @@
+#include "workloads/execution.hpp"
+#include "workloads/pruning/score.hpp"
