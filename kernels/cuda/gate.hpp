@@ -1,0 +1,12 @@
+#pragma once
+
+#include "kernels/gate.hpp"
+
+/// The CUDA implementations of kernels/gate.hpp. Arguments have been validated by the
+/// dispatching function; `stream` is a cudaStream_t. Calls are asynchronous, allocate nothing and
+/// never synchronize. They throw std::runtime_error when a launch fails.
+namespace ssmprof::kernels::cuda {
+
+void gate(const GateArgs& args, void* stream);
+
+}  // namespace ssmprof::kernels::cuda
