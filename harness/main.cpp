@@ -1,2 +1,5 @@
-#include <cstdio>
-int main() { std::puts("ssmprof"); }
+#include "harness/app.hpp"
+
+int main(int argc, char** argv) {
+  return ssmprof::harness::run_app(argc, argv);
+}

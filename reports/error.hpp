@@ -8,10 +8,11 @@ namespace ssmprof::reports {
 /// The one table of exit codes (docs/exit_codes.md).
 enum class ExitCode : int {
   ok = 0,
-  mismatch = 1,      ///< regression, or results that should agree do not
-  usage = 2,         ///< wrong command line or bad input
-  environment = 3,   ///< no device, no permission, not enough memory
-  incomparable = 4,  ///< reports that cannot be compared, or ambiguous with --strict
+  mismatch = 1,       ///< regression, or results that should agree do not
+  usage = 2,          ///< wrong command line or bad input
+  environment = 3,    ///< no device, no permission, not enough memory
+  incomparable = 4,   ///< reports that cannot be compared, or ambiguous with --strict
+  interrupted = 130,  ///< SIGINT; what was measured is written and marked partial
 };
 
 /// A failure a user can act on. `what()` is one line: what failed, where, and what to do.
