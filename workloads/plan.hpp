@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "workloads/execution.hpp"
+#include "workloads/range.hpp"
+
+namespace ssmprof::workloads {
+
+/// The ranges of one execution, in order of execution, each parent before its children:
+///   forward
+///     embedding                          writes the residual stream in its own dtype
+///     layer.00                           (two digits or as many as the last layer needs)
+///       layer.00/norm /in_proj /conv
+///       Mamba-1: /x_proj /dt_proj /scan /gate    Mamba-2: /ssd /gated_norm
+///       layer.00/out_proj /residual
+///     norm                               the final one, over the positions that the head needs
+///     head                               last position of each sequence, or all (Logits)
+/// With fusion and the native backend: Mamba-1's scan includes gate (no gate range); the residual
+/// add moves into the next norm (which then includes residual; layer 0's norm has none to add).
+/// The torch backend fuses nothing: fusion on and off are the same there.
+/// Costs are what is executed at least (docs/metrics.md): weights in spec.dtype, the residual
+/// stream in fp32 or spec.dtype by the configuration, final states written by a prefill (conv in
+/// spec.dtype, SSM in spec.state_dtype), states read and written by a decode step.
+std::vector<RangeSpec> plan_ranges(const ModelConfig& config, const ExecutionSpec& spec);
+
+/// Sum over the leaves.
+kernels::Cost total_cost(const std::vector<RangeSpec>& ranges);
+
+/// The chunk length the torch backend executes SSD with: min(config.chunk_size, length).
+std::int64_t torch_ssd_chunk(const ModelConfig& config, std::int64_t length);
+
+/// The chunk length that `spec`'s backend executes SSD with in this layer (0 for a decode step).
+std::int64_t executed_ssd_chunk(const ModelConfig& config, const ExecutionSpec& spec,
+                                std::int64_t layer);
+
+/// Where a range stands in the plan, for the code that opens it.
+class RangeIndex {
+ public:
+  explicit RangeIndex(const std::vector<RangeSpec>& ranges);
+  int forward() const { return 0; }
+  /// The group "layer.NN".
+  int group(std::int64_t layer) const { return groups_.at(static_cast<std::size_t>(layer)); }
+  /// The leaf; layer -1 for embedding, final norm and head. -1 when it was fused away.
+  int leaf(std::int64_t layer, Component component) const {
+    return leaves_.at(static_cast<std::size_t>(layer + 1)).at(static_cast<std::size_t>(component));
+  }
+
+ private:
+  std::vector<int> groups_;
+  std::vector<std::array<int, kComponentNames.size()>> leaves_;
+};
+
+}  // namespace ssmprof::workloads
