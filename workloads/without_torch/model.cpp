@@ -1,4 +1,5 @@
 #include "reports/error.hpp"
+#include "workloads/ceilings.hpp"
 #include "workloads/execution.hpp"
 
 namespace ssmprof::workloads {
@@ -10,5 +11,7 @@ std::unique_ptr<Model> make_model(std::shared_ptr<const Checkpoint>, const Execu
 }
 
 std::map<std::string, std::string> host_library_versions() { return {}; }
+
+Ceilings measure_ceilings(const ExecutionSpec&) { return {}; }
 
 }  // namespace ssmprof::workloads

@@ -1,0 +1,107 @@
+#include "harness/measurement.hpp"
+
+#include "harness/annotated_execution.hpp"
+#include "harness/interrupt.hpp"
+#include "reports/attribution.hpp"
+#include "workloads/attributions.hpp"
+
+namespace ssmprof::harness {
+namespace {
+
+std::string device_name(const workloads::ExecutionSpec& spec) {
+  if (spec.device == kernels::Device::cpu) return "cpu";
+  return "cuda:" + std::to_string(spec.device_index);
+}
+
+nlohmann::json settings_of(const workloads::Checkpoint& checkpoint,
+                           const workloads::ExecutionSpec& spec, std::uint64_t seed,
+                           const std::string& tokens, const std::string& variant) {
+  const auto& config = checkpoint.config;
+  return {{"model", config.name},
+          {"family", config.family == workloads::Family::mamba1 ? "mamba" : "mamba2"},
+          {"mode", name_of(spec.mode)},
+          {"batch", spec.batch},
+          {"seqlen", spec.length},
+          {"dtype", name_of(spec.dtype)},
+          {"state_dtype", name_of(spec.state_dtype)},
+          {"backend", name_of(spec.backend)},
+          {"device", device_name(spec)},
+          {"fusion", spec.fusion ? "on" : "off"},
+          {"logits", name_of(spec.logits)},
+          {"threads", spec.threads},
+          {"seed", seed},
+          {"tokens", tokens.empty() ? "random" : tokens},
+          {"variant", variant},
+          {"d_state", config.d_state},
+          {"weights_hash", checkpoint.weights_hash},
+          {"config_hash", checkpoint.config_hash}};
+}
+
+}  // namespace
+
+std::string workload_id(const workloads::Checkpoint& checkpoint,
+                        const workloads::ExecutionSpec& spec, const std::string& variant) {
+  std::string id = checkpoint.config.name + "/" + name_of(spec.mode) + "/b" +
+                   std::to_string(spec.batch) + "/l" + std::to_string(spec.length) + "/" +
+                   std::string(name_of(spec.dtype)) + "/" + name_of(spec.backend);
+  if (spec.fusion) id += "/fused";
+  if (spec.state_dtype != kernels::DType::f32)
+    id += "/state-" + std::string(name_of(spec.state_dtype));
+  if (spec.logits == workloads::Logits::all) id += "/all-logits";
+  if (!variant.empty()) id += "/" + variant;
+  return id;
+}
+
+reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
+                          const workloads::Execution& execution, std::uint64_t seed,
+                          const std::string& tokens, const std::string& variant) {
+  reports::Workload workload;
+  workload.id = workload_id(checkpoint, execution.spec(), variant);
+  workload.settings =
+      settings_of(checkpoint, execution.spec(), seed, tokens, variant.empty() ? "dense" : variant);
+  for (const auto& spec : execution.ranges()) {
+    reports::Range range;
+    range.id = spec.id;
+    range.parent = spec.parent;
+    if (spec.leaf) range.component = name_of(spec.component);
+    range.layer = spec.layer;
+    for (auto part : spec.includes) range.includes.emplace_back(name_of(part));
+    range.shape = spec.shape;
+    workload.ranges.push_back(std::move(range));
+  }
+  return workload;
+}
+
+void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
+                workloads::Execution& execution, const probes::ProbeOptions& options,
+                reports::Workload& target, Progress& progress, bool with_time) {
+  std::vector<workloads::RangeObserver*> ambient;
+  for (const auto& probe : probes) {
+    if (!probe->available(execution.spec()).ok) continue;
+    if (auto* observer = probe->ambient(execution.ranges())) ambient.push_back(observer);
+  }
+  AnnotatedExecution annotated(execution, std::move(ambient));
+  for (const auto& probe : probes) {
+    if (interrupted()) return;
+    if (!with_time && probe->name() == "time") continue;
+    progress.begin(target.id + ": " + std::string(probe->name()));
+    const auto availability = probe->available(execution.spec());
+    if (availability.ok) {
+      probe->measure(annotated, options, target);
+    } else {
+      probe->missing_metrics(availability, target);
+      target.diagnostics.push_back({"probe.unavailable", reports::Diagnostic::Level::info,
+                                    std::string(probe->name()) + ": " + availability.reason,
+                                    availability.hint});
+    }
+    progress.done();
+  }
+}
+
+void attribute_all(reports::Workload& workload) {
+  for (const auto& spec : workloads::attributions()) {
+    workload.attributions.push_back(reports::attribute(workload, spec));
+  }
+}
+
+}  // namespace ssmprof::harness
