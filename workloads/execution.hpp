@@ -18,9 +18,15 @@ enum class Mode { prefill, decode };
 enum class Backend { torch, native };
 enum class Logits { last, all };
 
-constexpr const char* name_of(Mode m) { return m == Mode::prefill ? "prefill" : "decode"; }
-constexpr const char* name_of(Backend b) { return b == Backend::torch ? "torch" : "native"; }
-constexpr const char* name_of(Logits l) { return l == Logits::last ? "last" : "all"; }
+constexpr const char* name_of(Mode m) {
+  return m == Mode::prefill ? "prefill" : "decode";
+}
+constexpr const char* name_of(Backend b) {
+  return b == Backend::torch ? "torch" : "native";
+}
+constexpr const char* name_of(Logits l) {
+  return l == Logits::last ? "last" : "all";
+}
 
 /// Everything besides the weights that determines what one execution does.
 struct ExecutionSpec {
