@@ -1,0 +1,91 @@
+#include <iostream>
+#include <map>
+
+#include "harness/command.hpp"
+#include "harness/cross_check.hpp"
+#include "harness/interrupt.hpp"
+#include "harness/measurement.hpp"
+#include "harness/model_options.hpp"
+#include "harness/output.hpp"
+#include "harness/roofline.hpp"
+#include "harness/run_options.hpp"
+
+namespace ssmprof::harness {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  ssmprof profile --model mamba2-tiny\n"
+    "  ssmprof profile --model mamba-130m --seqlen 64:2048:x2 --mode prefill -o run.json\n"
+    "  ssmprof profile --model ./checkpoint --tokens text.txt --backend native --dtype bf16\n"
+    "  ssmprof profile --model mamba2-130m --probes time,analytic --fusion on";
+
+class ProfileCommand : public Command {
+ public:
+  std::string_view name() const override { return "profile"; }
+  std::string_view summary() const override {
+    return "Run a model and attribute its time, FLOPs and bytes to its components";
+  }
+
+  void declare(CLI::App& app) override {
+    model_.declare(app);
+    run_.declare(app);
+    app.footer(kExamples);
+  }
+
+  reports::ExitCode run() override {
+    const auto base = model_.base_spec();
+    const auto backends = model_.backends();
+    const auto specs = run_.expand(base);
+    const auto probes = run_.probes();
+    const auto options = run_.probe_options();
+    require_output(run_.output);
+    const auto checkpoint = model_.open(base.dtype);
+    const auto tokens = model_.load_tokens_for(*checkpoint);
+
+    auto report = new_report(reports::Report::Kind::run, base);
+    Progress progress(static_cast<int>(backends.size() * specs.size() * probes.size()),
+                      !run_.quiet);
+    const auto ceilings = workloads::measure_ceilings(base);
+    CrossCheck cross_check(*checkpoint, tokens, model_.seed);
+
+    for (const auto backend : backends) {
+      if (interrupted()) break;
+      auto placed = specs.front();
+      placed.backend = backend;
+      progress.begin("placing " + checkpoint->config.name + " on " + name_of(backend));
+      const auto model = workloads::make_model(checkpoint, placed);
+      if (backends.size() > 1) report.diagnostics.push_back(cross_check.add(*model, placed));
+      for (auto spec : specs) {
+        if (interrupted()) break;
+        spec.backend = backend;
+        const auto execution = model->prepare(spec, tokens, model_.seed);
+        auto workload = lay_out(*checkpoint, *execution, model_.seed, model_.tokens, "");
+        run_probes(probes, *execution, options, workload, progress);
+        attribute_all(workload);
+        workload.roofline = roofline(workload, execution->ranges(), ceilings);
+        if (!run_.quiet) {
+          progress.clear();
+          reports::print_workload(std::cout, workload, terminal_style());
+          std::cout << std::endl;
+        }
+        report.workloads.push_back(std::move(workload));
+      }
+    }
+    progress.clear();
+    return deliver(report, run_.output,
+                   cross_check.agrees() ? reports::ExitCode::ok : reports::ExitCode::mismatch);
+  }
+
+ private:
+  ModelOptions model_;
+  RunOptions run_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_profile_command() {
+  return std::make_unique<ProfileCommand>();
+}
+
+}  // namespace ssmprof::harness

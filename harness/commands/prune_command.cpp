@@ -1,0 +1,280 @@
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iostream>
+
+#include "harness/command.hpp"
+#include "harness/interrupt.hpp"
+#include "harness/measurement.hpp"
+#include "harness/model_options.hpp"
+#include "harness/names.hpp"
+#include "harness/output.hpp"
+#include "harness/prune_study.hpp"
+#include "harness/roofline.hpp"
+#include "harness/run_options.hpp"
+#include "probes/interleaved.hpp"
+#include "reports/comparison.hpp"
+#include "workloads/presets.hpp"
+#include "workloads/tokens.hpp"
+
+namespace ssmprof::harness {
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  ssmprof prune --model mamba2-tiny --score magnitude --ratio .5\n"
+    "  ssmprof prune --model mamba2-130m --score delta --ratio .1,.5,.9 --calibrate text.txt "
+    "-o c.json\n"
+    "  ssmprof prune --model mamba-130m --score random --ratio .5 --variant dense,physical "
+    "--mode decode --batch 64\n"
+    "\n"
+    "Dense and pruned variants are timed interleaved in one process. masked keeps the tensors and\n"
+    "zeroes B and C; physical really removes the states.";
+
+constexpr std::int64_t kCalibrationTokens = 2048;
+constexpr std::int64_t kLossTokens = 256;
+
+double parse_ratio(const std::string& text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end || !(value >= 0 && value < 1)) {
+    throw reports::InputError("--ratio: '" + text +
+                              "' is not in [0, 1): give the share of states to remove, like .5");
+  }
+  return value;
+}
+
+class PruneCommand : public Command {
+ public:
+  std::string_view name() const override { return "prune"; }
+  std::string_view summary() const override {
+    return "Remove SSM states, rerun, and compare with the dense model";
+  }
+
+  void declare(CLI::App& app) override {
+    model_.declare(app);
+    run_.declare(app);
+    app.add_option("--score", score_, "How states are judged (see 'ssmprof list scores')")
+        ->required();
+    app.add_option("--ratio", ratios_, "Shares of states to remove, in [0, 1): .1,.5")->required();
+    app.add_option("--variant", variants_, "dense, masked, physical")->capture_default_str();
+    app.add_option("--calibrate", calibrate_, "Tokens for scores that need calibration")
+        ->type_name("FILE");
+    app.add_option("--align", align_, "Round N' up to a multiple of this")->capture_default_str();
+    app.footer(kExamples);
+  }
+
+  reports::ExitCode run() override;
+
+ private:
+  struct Study {
+    workloads::PrunePlan plan;
+    std::vector<PlacedVariant> variants;
+    std::vector<workloads::LogitsTable> logits;
+  };
+
+  std::vector<Variant> parse_variants() const;
+  const workloads::Score& find_score() const;
+  workloads::StateScores compute_scores(const workloads::Checkpoint& checkpoint,
+                                        const std::shared_ptr<const workloads::Checkpoint>& shared,
+                                        const workloads::ExecutionSpec& spec);
+  Study place(const std::shared_ptr<const workloads::Checkpoint>& dense,
+              const workloads::StateScores& scores, double ratio,
+              const std::vector<Variant>& variants, const workloads::ExecutionSpec& spec,
+              const workloads::TokenBatch& tokens) const;
+  void measure(Study& study, const workloads::ExecutionSpec& spec,
+               const workloads::TokenBatch& tokens, const workloads::Ceilings& ceilings,
+               reports::Report& report, Progress& progress) const;
+
+  ModelOptions model_;
+  RunOptions run_;
+  std::string score_, ratios_, variants_ = "dense,masked,physical", calibrate_;
+  int align_ = 1;
+  std::vector<std::unique_ptr<workloads::Score>> all_scores_ = workloads::make_scores();
+};
+
+std::vector<Variant> PruneCommand::parse_variants() const {
+  std::vector<Variant> variants;
+  for (const auto& name : parse_names("--variant", variants_)) {
+    variants.push_back(parse_name<Variant>(
+        "--variant", name,
+        {{"dense", Variant::dense}, {"masked", Variant::masked}, {"physical", Variant::physical}}));
+  }
+  const auto dense = std::find(variants.begin(), variants.end(), Variant::dense);
+  if (dense == variants.end() || variants.size() < 2) {
+    throw reports::InputError(
+        "--variant: '" + variants_ +
+        "' compares nothing: name dense and at least one of masked, physical");
+  }
+  std::iter_swap(variants.begin(), dense);
+  return variants;
+}
+
+const workloads::Score& PruneCommand::find_score() const {
+  std::vector<std::string> known;
+  for (const auto& score : all_scores_) {
+    if (score->name() == score_) return *score;
+    known.emplace_back(score->name());
+  }
+  refuse_name("--score", score_, known);
+}
+
+workloads::StateScores PruneCommand::compute_scores(
+    const workloads::Checkpoint& checkpoint,
+    const std::shared_ptr<const workloads::Checkpoint>& shared,
+    const workloads::ExecutionSpec& spec) {
+  const auto& score = find_score();
+  workloads::ScoreInput input{checkpoint, nullptr, model_.seed};
+  if (!score.needs_calibration()) return score.compute(input);
+  // Refused combinations must not cost a calibration run first.
+  workloads::CalibrationStats stats;
+  const auto vocab = checkpoint.config.vocab_size;
+  const auto tokens = calibrate_.empty()
+                          ? workloads::random_tokens(1, kCalibrationTokens, vocab, model_.seed + 1)
+                          : workloads::load_tokens(calibrate_, vocab);
+  if (checkpoint.config.family == workloads::Family::mamba2) {
+    stats = workloads::make_model(shared, spec)
+                ->calibrate(workloads::fit_tokens(
+                    tokens, 1, std::min<std::int64_t>(kCalibrationTokens, tokens[0].size())));
+  }
+  input.calibration = &stats;
+  return score.compute(input);
+}
+
+PruneCommand::Study PruneCommand::place(const std::shared_ptr<const workloads::Checkpoint>& dense,
+                                        const workloads::StateScores& scores, double ratio,
+                                        const std::vector<Variant>& variants,
+                                        const workloads::ExecutionSpec& spec,
+                                        const workloads::TokenBatch& tokens) const {
+  Study study;
+  study.plan = workloads::choose_states(scores, dense->config, ratio, align_);
+  for (const auto variant : variants) {
+    PlacedVariant placed;
+    placed.variant = variant;
+    placed.checkpoint = dense;
+    if (variant == Variant::masked) {
+      placed.checkpoint =
+          std::make_shared<const workloads::Checkpoint>(workloads::mask_states(*dense, study.plan));
+    } else if (variant == Variant::physical) {
+      placed.checkpoint = std::make_shared<const workloads::Checkpoint>(
+          workloads::remove_states(*dense, study.plan));
+    }
+    placed.model = workloads::make_model(placed.checkpoint, spec);
+    const auto input =
+        tokens.empty()
+            ? workloads::random_tokens(1, kLossTokens, dense->config.vocab_size, model_.seed + 2)
+            : workloads::fit_tokens(tokens, 1,
+                                    std::min<std::int64_t>(kLossTokens, tokens[0].size()));
+    study.logits.push_back(placed.model->prefill_logits(input));
+    study.variants.push_back(std::move(placed));
+  }
+  return study;
+}
+
+void PruneCommand::measure(Study& study, const workloads::ExecutionSpec& spec,
+                           const workloads::TokenBatch& tokens, const workloads::Ceilings& ceilings,
+                           reports::Report& report, Progress& progress) const {
+  const auto probes = run_.probes();
+  const auto options = run_.probe_options();
+  const std::string label = study_label(score_, study.plan.ratio);
+  std::vector<std::unique_ptr<workloads::Execution>> executions;
+  std::vector<reports::Workload> workloads;
+  for (auto& placed : study.variants) {
+    executions.push_back(placed.model->prepare(spec, tokens, model_.seed));
+    workloads.push_back(lay_out(*placed.checkpoint, *executions.back(), model_.seed, model_.tokens,
+                                label + "/" + name_of(placed.variant)));
+  }
+  const bool timed = std::any_of(probes.begin(), probes.end(),
+                                 [](const auto& probe) { return probe->name() == "time"; });
+  if (timed) {
+    progress.begin(workloads.front().id + ": interleaved timing");
+    std::vector<workloads::Execution*> runs;
+    std::vector<reports::Workload*> targets;
+    for (std::size_t i = 0; i < executions.size(); ++i) {
+      runs.push_back(executions[i].get());
+      targets.push_back(&workloads[i]);
+    }
+    probes::measure_interleaved(runs, options, targets);
+    progress.done();
+  }
+  for (std::size_t i = 0; i < executions.size(); ++i) {
+    run_probes(probes, *executions[i], options, workloads[i], progress, false);
+    for (auto& metric : logit_loss(study.logits[i], study.logits[0])) {
+      workloads[i].metrics.push_back(std::move(metric));
+    }
+    attribute_all(workloads[i]);
+    workloads[i].roofline = roofline(workloads[i], executions[i]->ranges(), ceilings);
+  }
+  if (interrupted()) {
+    for (auto& workload : workloads) report.workloads.push_back(std::move(workload));
+    return;
+  }
+  for (std::size_t i = 1; i < executions.size(); ++i) {
+    auto comparison =
+        reports::compare_workloads(workloads[0], workloads[i], reports::default_policy(), true);
+    comparison.name = workloads[i].id + " vs dense";
+    comparison.settings = describe_plan(
+        study.plan, score_, model_.seed,
+        find_score().needs_calibration() ? (calibrate_.empty() ? "random" : calibrate_) : "");
+    set_bounds(comparison, executions[0]->ranges(), executions[i]->ranges(), ceilings);
+    if (!run_.quiet) {
+      progress.clear();
+      reports::print_comparison(std::cout, comparison, terminal_style());
+      std::cout << std::endl;
+    }
+    report.comparisons.push_back(std::move(comparison));
+  }
+  for (auto& workload : workloads) report.workloads.push_back(std::move(workload));
+}
+
+reports::ExitCode PruneCommand::run() {
+  const auto base = model_.base_spec();
+  const auto backends = model_.backends();
+  const auto specs = run_.expand(base);
+  const auto variants = parse_variants();
+  std::vector<double> ratios;
+  for (const auto& text : parse_names("--ratio", ratios_)) ratios.push_back(parse_ratio(text));
+  if (align_ < 1 || align_ > 256) {
+    throw reports::InputError("--align: " + std::to_string(align_) + " is outside 1 … 256");
+  }
+  find_score();
+  run_.probes();
+  run_.probe_options();
+  require_output(run_.output);
+
+  const auto checkpoint = model_.open(base.dtype);
+  const auto tokens = model_.load_tokens_for(*checkpoint);
+  auto scoring = base;
+  scoring.backend = backends.front();
+  const auto scores = compute_scores(*checkpoint, checkpoint, scoring);
+
+  auto report = new_report(reports::Report::Kind::comparison, base);
+  const std::size_t per_study = 1 + variants.size() * (run_.probes().size());
+  Progress progress(static_cast<int>(backends.size() * ratios.size() * specs.size() * per_study),
+                    !run_.quiet);
+  const auto ceilings = workloads::measure_ceilings(base);
+  for (const auto backend : backends) {
+    for (const double ratio : ratios) {
+      if (interrupted()) break;
+      auto placed = specs.front();
+      placed.backend = backend;
+      auto study = place(checkpoint, scores, ratio, variants, placed, tokens);
+      for (auto spec : specs) {
+        if (interrupted()) break;
+        spec.backend = backend;
+        measure(study, spec, tokens, ceilings, report, progress);
+      }
+    }
+  }
+  progress.clear();
+  return deliver(report, run_.output, reports::ExitCode::ok);
+}
+
+}  // namespace
+
+std::unique_ptr<Command> make_prune_command() {
+  return std::make_unique<PruneCommand>();
+}
+
+}  // namespace ssmprof::harness

@@ -1,0 +1,80 @@
+#include "harness/run_options.hpp"
+
+#include <cmath>
+
+#include "harness/interrupt.hpp"
+#include "harness/names.hpp"
+#include "harness/sweep.hpp"
+#include "probes/registry.hpp"
+#include "reports/error.hpp"
+
+namespace ssmprof::harness {
+
+using workloads::ExecutionSpec;
+using workloads::Logits;
+using workloads::Mode;
+
+void RunOptions::declare(CLI::App& app) {
+  app.add_option("--mode", mode, "prefill, decode or both")->capture_default_str();
+  app.add_option("--batch", batch, "Batch sizes: 1,8 or 1:64:x2")->capture_default_str();
+  app.add_option("--seqlen", seqlen, "Lengths: 512 or 64:16384:x2; in decode, of the prompt")
+      ->capture_default_str();
+  app.add_option("--fusion", fusion, "off: every component its own range; on: fused kernels")
+      ->capture_default_str();
+  app.add_option("--logits", logits, "Positions the head computes: last or all")
+      ->capture_default_str();
+  app.add_option("--probes", probe_names, "Probes to use (default: all, see 'ssmprof list')");
+  app.add_option("--warmup", warmup, "Seconds of warm-up per workload")->capture_default_str();
+  app.add_option("--max-seconds", max_seconds, "Most seconds of timing per workload")
+      ->capture_default_str();
+  app.add_option("--min-samples", min_samples, "Fewest timed samples")->capture_default_str();
+  app.add_option("-o,--output", output, "Write the report as JSON")->type_name("FILE");
+  app.add_flag("-q,--quiet", quiet, "No tables and no progress");
+}
+
+std::vector<ExecutionSpec> RunOptions::expand(const ExecutionSpec& base) const {
+  ExecutionSpec spec = base;
+  spec.fusion = parse_name<bool>("--fusion", fusion, {{"off", false}, {"on", true}});
+  spec.logits =
+      parse_name<Logits>("--logits", logits, {{"last", Logits::last}, {"all", Logits::all}});
+  const auto batches = parse_sweep("--batch", batch);
+  const auto lengths = parse_sweep("--seqlen", seqlen);
+  std::vector<ExecutionSpec> specs;
+  for (const auto& name : parse_names("--mode", mode)) {
+    spec.mode =
+        parse_name<Mode>("--mode", name, {{"prefill", Mode::prefill}, {"decode", Mode::decode}});
+    for (const auto b : batches) {
+      for (const auto l : lengths) {
+        spec.batch = b;
+        spec.length = l;
+        specs.push_back(spec);
+      }
+    }
+  }
+  return specs;
+}
+
+std::vector<std::unique_ptr<probes::Probe>> RunOptions::probes() const {
+  if (probe_names.empty()) return probes::ordered_probes();
+  return probes::select_probes(parse_names("--probes", probe_names));
+}
+
+probes::ProbeOptions RunOptions::probe_options() const {
+  const auto require = [](const char* option, double value, double low, double high) {
+    if (std::isfinite(value) && value >= low && value <= high) return;
+    throw reports::InputError(std::string(option) + ": " + std::to_string(value) + " is outside " +
+                              std::to_string(low) + " … " + std::to_string(high));
+  };
+  require("--warmup", warmup, 0, 3600);
+  require("--max-seconds", max_seconds, 0, 86400);
+  require("--min-samples", min_samples, 1, 100000);
+  probes::ProbeOptions options;
+  options.warmup_seconds = warmup;
+  options.max_seconds = max_seconds;
+  options.min_samples = min_samples;
+  options.max_samples = std::max(options.max_samples, min_samples);
+  options.interrupted = &interrupted;
+  return options;
+}
+
+}  // namespace ssmprof::harness

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "probes/probe.hpp"
+#include "workloads/execution.hpp"
+
+namespace ssmprof::harness {
+
+/// The options that say what is run and how long it is measured; shared by profile and prune.
+struct RunOptions {
+  std::string mode = "prefill,decode";
+  std::string batch = "1";
+  std::string seqlen = "512";
+  std::string fusion = "off";
+  std::string logits = "last";
+  std::string probe_names;
+  std::string output;
+  double warmup = 0.2;
+  double max_seconds = 5.0;
+  int min_samples = 10;
+  bool quiet = false;
+
+  void declare(CLI::App& app);
+
+  /// Every combination of mode, batch and length on top of `base`, modes outermost. Throws
+  /// InputError naming the option.
+  std::vector<workloads::ExecutionSpec> expand(const workloads::ExecutionSpec& base) const;
+
+  /// The chosen probes, all when none is named, in phase order.
+  std::vector<std::unique_ptr<probes::Probe>> probes() const;
+
+  probes::ProbeOptions probe_options() const;
+};
+
+}  // namespace ssmprof::harness
