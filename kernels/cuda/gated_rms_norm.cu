@@ -1,0 +1,140 @@
+#include "kernels/cuda/rms_norm.hpp"
+#include "kernels/cuda/ssd_common.cuh"
+
+namespace ssmprof::kernels::cuda {
+namespace {
+
+using namespace ssd_detail;
+
+constexpr int kMaxThreads = 1024;
+
+/// The sum over all threads of the block, the same bits in each.
+__device__ __forceinline__ float block_sum(float v, float* scratch) {
+#pragma unroll
+  for (int o = 16; o > 0; o /= 2) v += __shfl_xor_sync(0xffffffffU, v, o);
+  const int warps = blockDim.x / 32;
+  if (warps == 1) return v;
+  if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = v;
+  __syncthreads();
+  float total = 0.0F;
+  for (int i = 0; i < warps; ++i) total += scratch[i];
+  return total;
+}
+
+/// One CTA per (token, group), the group's row in registers: thread i owns the 16-byte vectors
+/// i, i + blockDim, ... (K of them), each read once.
+template <typename T, int K>
+__global__ void gated_rms_norm_rows(const GatedRmsNormArgs a, const int vectors) {
+  constexpr int V = 16 / sizeof(T);
+  __shared__ float scratch[kMaxThreads / 32];
+  const std::int64_t token = blockIdx.x;
+  const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * a.group_size;
+  const T* y = static_cast<const T*>(a.y.data) + token * a.y.row_stride + column;
+  const T* z = static_cast<const T*>(a.z.data) + token * a.z.row_stride + column;
+  const T* w = static_cast<const T*>(a.weight) + column;
+  T* out = static_cast<T*>(a.out.data) + token * a.out.row_stride + column;
+  uint4 ry[K], rz[K], rw[K];
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    const int i = threadIdx.x + k * blockDim.x;
+    if (i < vectors) {
+      ry[k] = __ldcs(reinterpret_cast<const uint4*>(y) + i);
+      rz[k] = __ldcs(reinterpret_cast<const uint4*>(z) + i);
+    }
+  }
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    const int i = threadIdx.x + k * blockDim.x;
+    if (i < vectors) rw[k] = __ldg(reinterpret_cast<const uint4*>(w) + i);
+  }
+  float s[K][V];
+  float sum = 0.0F;
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    if (static_cast<int>(threadIdx.x + k * blockDim.x) < vectors) {
+      float fy[V], fz[V];
+      load_vec<T, V>(reinterpret_cast<const T*>(&ry[k]), fy);
+      load_vec<T, V>(reinterpret_cast<const T*>(&rz[k]), fz);
+#pragma unroll
+      for (int v = 0; v < V; ++v) {
+        s[k][v] = fy[v] * silu(fz[v]);
+        sum = fmaf(s[k][v], s[k][v], sum);
+      }
+    }
+  }
+  sum = block_sum(sum, scratch);
+  const float rstd = rsqrtf(sum / static_cast<float>(a.group_size) + a.eps);
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+    const int i = threadIdx.x + k * blockDim.x;
+    if (i < vectors) {
+      float fw[V];
+      load_vec<T, V>(reinterpret_cast<const T*>(&rw[k]), fw);
+#pragma unroll
+      for (int v = 0; v < V; ++v) s[k][v] *= rstd * fw[v];
+      store_vec<T, V>(out + static_cast<std::int64_t>(i) * V, s[k]);
+    }
+  }
+}
+
+/// Any size and alignment: y and z are read twice.
+template <typename T>
+__global__ void gated_rms_norm_any(const GatedRmsNormArgs a) {
+  __shared__ float scratch[kMaxThreads / 32];
+  const std::int64_t token = blockIdx.x;
+  const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * a.group_size;
+  const T* y = static_cast<const T*>(a.y.data) + token * a.y.row_stride + column;
+  const T* z = static_cast<const T*>(a.z.data) + token * a.z.row_stride + column;
+  const T* w = static_cast<const T*>(a.weight) + column;
+  T* out = static_cast<T*>(a.out.data) + token * a.out.row_stride + column;
+  float sum = 0.0F;
+  for (std::int64_t i = threadIdx.x; i < a.group_size; i += blockDim.x) {
+    const float s = to_float(y[i]) * silu(to_float(z[i]));
+    sum = fmaf(s, s, sum);
+  }
+  sum = block_sum(sum, scratch);
+  const float rstd = rsqrtf(sum / static_cast<float>(a.group_size) + a.eps);
+  for (std::int64_t i = threadIdx.x; i < a.group_size; i += blockDim.x) {
+    const float s = to_float(y[i]) * silu(to_float(z[i]));
+    out[i] = from_float<T>(s * rstd * to_float(w[i]));
+  }
+}
+
+template <typename T>
+void run(const GatedRmsNormArgs& args, cudaStream_t stream) {
+  constexpr int V = 16 / sizeof(T);
+  const std::int64_t groups = args.channels / args.group_size;
+  const dim3 grid(static_cast<unsigned>(args.tokens), static_cast<unsigned>(groups));
+  const auto row_ok = [](const ConstRows& r) {
+    return aligned16(r.data) && (r.row_stride * sizeof(T)) % 16 == 0;
+  };
+  const std::int64_t vectors = args.group_size / V;
+  const bool fast = args.group_size % V == 0 && vectors <= 4096 && row_ok(args.y) &&
+                    row_ok(args.z) && row_ok(args.out) && aligned16(args.weight);
+  if (!fast) {
+    const int threads = args.group_size >= 1024 ? 256 : args.group_size >= 128 ? 128 : 32;
+    gated_rms_norm_any<T><<<grid, threads, 0, stream>>>(args);
+    return check_launch("gated_rms_norm");
+  }
+  const auto threads_for = [&](int k) {
+    const std::int64_t t = (vectors + k - 1) / k;
+    return static_cast<int>((t + 31) / 32 * 32);
+  };
+  const int n = static_cast<int>(vectors);
+  if (n <= 256) {
+    gated_rms_norm_rows<T, 1><<<grid, threads_for(1), 0, stream>>>(args, n);
+  } else if (n <= 1024) {
+    gated_rms_norm_rows<T, 2><<<grid, threads_for(2), 0, stream>>>(args, n);
+  } else {
+    gated_rms_norm_rows<T, 4><<<grid, threads_for(4), 0, stream>>>(args, n);
+  }
+  check_launch("gated_rms_norm");
+}
+
+}  // namespace
+
+void gated_rms_norm(const GatedRmsNormArgs& args, void* stream) {
+  for_dtype(args.dtype, [&](auto t) { run<decltype(t)>(args, static_cast<cudaStream_t>(stream)); });
+}
+
+}  // namespace ssmprof::kernels::cuda

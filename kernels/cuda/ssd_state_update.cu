@@ -1,0 +1,136 @@
+#include "kernels/cuda/ssd.hpp"
+#include "kernels/cuda/ssd_common.cuh"
+
+namespace ssmprof::kernels::cuda {
+namespace {
+
+using namespace ssd_detail;
+
+constexpr int kWarps = 4;
+
+/// One CTA per (head, sequence). A row of the state is read by kLanes lanes, K accesses of V
+/// elements each; a warp keeps kInFlight rows in registers per lane group.
+template <typename T, typename S, int V, int kLanes, int K>
+__global__ void __launch_bounds__(kWarps * 32)
+    ssd_state_update_kernel(const SsdStateUpdateArgs a, const DtTransform transform) {
+  constexpr int kRowsAtOnce = 32 / kLanes;
+  constexpr int kInFlight = K == 1 ? 8 : K == 2 ? 4 : 1;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int sub = lane / kLanes, l = lane % kLanes;
+  const int head = blockIdx.x;
+  const std::int64_t batch = blockIdx.y;
+  const std::int64_t group = head * a.groups / a.heads;
+  const T* x = static_cast<const T*>(a.x.data) + batch * a.x.batch_stride + head * a.head_dim;
+  const T* bp = static_cast<const T*>(a.b.data) + batch * a.b.batch_stride + group * a.state;
+  const T* cp = static_cast<const T*>(a.c.data) + batch * a.c.batch_stride + group * a.state;
+  const T* z = static_cast<const T*>(a.z.data);
+  if (z) z += batch * a.z.batch_stride + head * a.head_dim;
+  T* out = static_cast<T*>(a.out.data) + batch * a.out.batch_stride + head * a.head_dim;
+  S* state = static_cast<S*>(a.ssm_state) + (batch * a.heads + head) * a.head_dim * a.state;
+  const int n_state = static_cast<int>(a.state), n_rows = static_cast<int>(a.head_dim);
+
+  const float dt =
+      transform(to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]),
+                a.dt_bias ? a.dt_bias[head] : 0.0F);
+  const float em = expm1f(dt * a.a[head]);
+  const float skip = a.d ? a.d[head] : 0.0F;
+  float b[K][V], c[K][V];
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      const int n = (l + k * kLanes) * V + v;
+      b[k][v] = n < n_state ? to_float(bp[n]) * dt : 0.0F;
+      c[k][v] = n < n_state ? to_float(cp[n]) : 0.0F;
+    }
+  }
+  constexpr int kStep = kWarps * kRowsAtOnce;
+  for (int r0 = warp * kRowsAtOnce + sub; r0 - sub < n_rows; r0 += kStep * kInFlight) {
+    float s[kInFlight][K][V];
+    float xv[kInFlight];
+#pragma unroll
+    for (int i = 0; i < kInFlight; ++i) {
+      const int r = r0 + i * kStep;
+      xv[i] = r < n_rows ? to_float(x[r]) : 0.0F;
+#pragma unroll
+      for (int k = 0; k < K; ++k) {
+        const int n = (l + k * kLanes) * V;
+        if (r < n_rows && n < n_state) {
+          load_vec<S, V>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
+        } else {
+#pragma unroll
+          for (int v = 0; v < V; ++v) s[i][k][v] = 0.0F;
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kInFlight; ++i) {
+      const int r = r0 + i * kStep;
+      float y = 0.0F;
+#pragma unroll
+      for (int k = 0; k < K; ++k) {
+        const int n = (l + k * kLanes) * V;
+#pragma unroll
+        for (int v = 0; v < V; ++v) {
+          s[i][k][v] += fmaf(em, s[i][k][v], b[k][v] * xv[i]);
+          y = fmaf(s[i][k][v], c[k][v], y);
+        }
+        if (r < n_rows && n < n_state) {
+          store_vec<S, V>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
+        }
+      }
+#pragma unroll
+      for (int o = kLanes / 2; o > 0; o /= 2) y += __shfl_xor_sync(0xffffffffU, y, o);
+      if (l == 0 && r < n_rows) {
+        y = fmaf(skip, xv[i], y);
+        if (z) y *= silu(to_float(z[r]));
+        out[r] = from_float<T>(y);
+      }
+    }
+  }
+}
+
+template <typename T, typename S, int V, int kLanes, int K>
+void launch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
+  for (std::int64_t u = 0; u < args.batch; u += 65535) {
+    SsdStateUpdateArgs p = args;
+    p.batch = args.batch - u < 65535 ? args.batch - u : 65535;
+    const auto move = [&](ConstRows& r) {
+      if (r) r.data = static_cast<const T*>(r.data) + u * r.batch_stride;
+    };
+    move(p.x), move(p.b), move(p.c), move(p.dt), move(p.z);
+    p.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
+    p.ssm_state = static_cast<S*>(args.ssm_state) + u * args.heads * args.head_dim * args.state;
+    const dim3 grid(static_cast<unsigned>(args.heads), static_cast<unsigned>(p.batch));
+    ssd_state_update_kernel<T, S, V, kLanes, K>
+        <<<grid, kWarps * 32, 0, stream>>>(p, {args.dt_softplus, args.dt_min, args.dt_max});
+    check_launch("ssd_state_update");
+  }
+}
+
+template <typename T, typename S>
+void dispatch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
+  constexpr int V = 16 / sizeof(S);
+  const std::int64_t n = args.state;
+  if (n % V == 0 && aligned16(args.ssm_state)) {
+    if (n / V <= 8) return launch<T, S, V, 8, 1>(args, stream);
+    if (n / V <= 16) return launch<T, S, V, 16, 1>(args, stream);
+    if (n / V <= 32) return launch<T, S, V, 32, 1>(args, stream);
+    return launch<T, S, V, 32, 2>(args, stream);
+  }
+  if (n <= 64) return launch<T, S, 1, 32, 2>(args, stream);
+  if (n <= 128) return launch<T, S, 1, 32, 4>(args, stream);
+  launch<T, S, 1, 32, 8>(args, stream);
+}
+
+}  // namespace
+
+void ssd_state_update(const SsdStateUpdateArgs& args, void* stream) {
+  for_dtype(args.dtype, [&](auto t) {
+    for_dtype(args.state_dtype, [&](auto s) {
+      dispatch<decltype(t), decltype(s)>(args, static_cast<cudaStream_t>(stream));
+    });
+  });
+}
+
+}  // namespace ssmprof::kernels::cuda
