@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@ struct ProbeOptions {
   double target_interval = 0.005;  ///< stop when the interval's half-width / median is below
   std::vector<std::string> metric_sets = {"traffic", "flops"};  ///< counters
   bool (*interrupted)() = nullptr;  ///< polled between executions; may be null
+  std::function<void(double)> progress;  ///< told how much is done, 0..1, now and then; may be empty
 };
 
 /// Whether a probe can measure here, and if not, why and what to do.
@@ -50,7 +52,7 @@ class Probe {
   virtual void missing_metrics(const Availability& why, reports::Workload& target) const = 0;
 };
 
-/// All probes, in phase order. Generated from the files probes/*_probe.cpp: a file NAME_probe.cpp
+/// All probes, in the order of their files' names (registry.hpp orders them). Generated from the files probes/*_probe.cpp: a file NAME_probe.cpp
 /// defines `std::unique_ptr<Probe> make_NAME_probe()`.
 std::vector<std::unique_ptr<Probe>> make_probes();
 

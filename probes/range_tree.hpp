@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "workloads/range.hpp"
+
+namespace ssmprof::probes {
+
+/// One value per range: a leaf's own, a group's sum over the leaves below it. `value_of(leaf,
+/// index)` is asked for leaves only. Value needs a default (zero) and +=.
+template <typename Value, typename ValueOf>
+std::vector<Value> sum_over_leaves(const std::vector<workloads::RangeSpec>& ranges,
+                                   ValueOf value_of) {
+  std::vector<Value> sums(ranges.size());
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    if (!ranges[i].leaf) continue;
+    const Value value = value_of(ranges[i], i);
+    for (int at = static_cast<int>(i); at >= 0; at = ranges[at].parent) sums[at] += value;
+  }
+  return sums;
+}
+
+/// Of all leaves.
+inline kernels::Cost total_cost(const std::vector<workloads::RangeSpec>& ranges) {
+  kernels::Cost total;
+  for (const auto& range : ranges) {
+    if (range.leaf) total += range.cost;
+  }
+  return total;
+}
+
+/// Tokens that one run processes: B·L of a prefill, B of a decode step.
+template <typename Spec>
+double tokens_of(const Spec& spec, bool prefill) {
+  return static_cast<double>(spec.batch) * (prefill ? static_cast<double>(spec.length) : 1.0);
+}
+
+}  // namespace ssmprof::probes
