@@ -17,9 +17,10 @@ TokenBatch load_tokens(const std::filesystem::path& file, std::int64_t vocab);
 TokenBatch random_tokens(std::int64_t batch, std::int64_t length, std::int64_t vocab,
                          std::uint64_t seed);
 
-/// [batch, length] out of what is there: all rows are read as one stream, in order and from its
-/// start again when it ends; row i takes the tokens [i·length, (i+1)·length). Rows that already
-/// are long enough are cut instead, row i from given row i modulo their number.
+/// [batch, length] out of rectangular tokens. Enough rows that are long enough are cut: row i is
+/// the start of given row i. Otherwise all rows are read as one stream, in order and from its start
+/// again when it ends, and row i takes the stream's tokens [i·length, (i+1)·length). Throws
+/// reports::InputError when there are no tokens.
 TokenBatch fit_tokens(const TokenBatch& tokens, std::int64_t batch, std::int64_t length);
 
 /// Throws reports::InputError unless rectangular, not empty and all ids are in [0, vocab).

@@ -1,2 +1,0 @@
-#include "workloads/execution.hpp"
-#include "workloads/pruning/score.hpp"
