@@ -1,12 +1,11 @@
 #include "reports/atomic_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "reports/error.hpp"
 
@@ -15,7 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string reason(int error) { return std::strerror(error); }
+std::string reason(int error) {
+  return std::strerror(error);
+}
 
 /// A file descriptor, and the name of the file behind it until that name has been given away.
 struct Temporary {
@@ -159,8 +160,7 @@ void write_atomically(const fs::path& path, std::string_view content) {
     fail_disk(path, errno);
   }
   if (!write_all(temporary.fd, content) || ::fsync(temporary.fd) != 0 ||
-      !give_name(target, temporary) ||
-      ::rename(temporary.name.c_str(), target.c_str()) != 0) {
+      !give_name(target, temporary) || ::rename(temporary.name.c_str(), target.c_str()) != 0) {
     fail_disk(path, errno);
   }
   temporary.name.clear();

@@ -44,9 +44,12 @@ bool matters(FingerprintScope field, FingerprintScope asked) {
 
 const char* name_of(FingerprintScope scope) {
   switch (scope) {
-    case FingerprintScope::anywhere: return "anywhere";
-    case FingerprintScope::issued: return "issued";
-    case FingerprintScope::timed: return "timed";
+    case FingerprintScope::anywhere:
+      return "anywhere";
+    case FingerprintScope::issued:
+      return "issued";
+    case FingerprintScope::timed:
+      return "timed";
   }
   return "";
 }
@@ -54,16 +57,11 @@ const char* name_of(FingerprintScope scope) {
 const std::vector<FingerprintField>& fingerprint_fields() {
   using S = FingerprintScope;
   static const std::vector<FingerprintField> fields = {
-      {"/cpu/model", S::issued, false, false},
-      {"/gpu/name", S::issued, true, false},
-      {"/libraries", S::issued, false, false},
-      {"/flags", S::issued, false, false},
-      {"/cpu/cores", S::timed, false, false},
-      {"/threads", S::timed, false, false},
-      {"/gpu/driver", S::timed, true, true},
-      {"/gpu/clock_policy", S::timed, true, false},
-      {"/gpu/power_limit", S::timed, true, false},
-      {"/gpu/ecc", S::timed, true, false},
+      {"/cpu/model", S::issued, false, false},     {"/gpu/name", S::issued, true, false},
+      {"/libraries", S::issued, false, false},     {"/flags", S::issued, false, false},
+      {"/cpu/cores", S::timed, false, false},      {"/threads", S::timed, false, false},
+      {"/gpu/driver", S::timed, true, true},       {"/gpu/clock_policy", S::timed, true, false},
+      {"/gpu/power_limit", S::timed, true, false}, {"/gpu/ecc", S::timed, true, false},
       {"/gpu/mig", S::timed, true, false},
   };
   return fields;
@@ -87,9 +85,8 @@ std::vector<std::string> settings_differences(const nlohmann::json& baseline,
                                               FingerprintScope scope) {
   std::vector<std::string> differences;
   if (scope == FingerprintScope::anywhere) return differences;
-  std::vector<const char*> keys = {"device",      "backend", "dtype",  "state_dtype",
-                                   "config_hash", "variant", "logits", "score",
-                                   "ratio",       "bridge"};
+  std::vector<const char*> keys = {"device",  "backend", "dtype", "state_dtype", "config_hash",
+                                   "variant", "logits",  "score", "ratio",       "bridge"};
   if (scope == FingerprintScope::timed) {
     keys.insert(keys.end(), {"weights_hash", "tokens_hash", "threads", "graph", "l2"});
   }

@@ -135,9 +135,8 @@ Json workload_json(const Workload& w) {
 }
 
 Json entry_json(const ComparisonEntry& e) {
-  Json j{{"workload", e.workload}, {"range", e.range},
-         {"metric", e.metric},     {"unit", e.unit},
-         {"class", name_of(e.cls)}, {"verdict", name_of(e.verdict)}};
+  Json j{{"workload", e.workload}, {"range", e.range},        {"metric", e.metric},
+         {"unit", e.unit},         {"class", name_of(e.cls)}, {"verdict", name_of(e.verdict)}};
   j["baseline"] = optional_number(e.baseline);
   j["candidate"] = optional_number(e.candidate);
   j["ratio"] = optional_number(e.ratio);
@@ -154,8 +153,8 @@ Json entry_json(const ComparisonEntry& e) {
 }
 
 Json comparison_json(const Comparison& c) {
-  Json j{{"name", c.name}, {"settings", object_or_empty(c.settings)},
-         {"verdict", name_of(c.verdict)}};
+  Json j{
+      {"name", c.name}, {"settings", object_or_empty(c.settings)}, {"verdict", name_of(c.verdict)}};
   j["entries"] = Json::array();
   for (const auto& e : c.entries) j["entries"].push_back(entry_json(e));
   return j;
@@ -181,22 +180,32 @@ Json report_json(const Report& report) {
 
 const char* name_of(MetricClass cls) {
   switch (cls) {
-    case MetricClass::deterministic: return "deterministic";
-    case MetricClass::semi_deterministic: return "semi_deterministic";
-    case MetricClass::stochastic: return "stochastic";
+    case MetricClass::deterministic:
+      return "deterministic";
+    case MetricClass::semi_deterministic:
+      return "semi_deterministic";
+    case MetricClass::stochastic:
+      return "stochastic";
   }
   return "";
 }
 
 const char* name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::improved: return "improved";
-    case Verdict::same: return "same";
-    case Verdict::regressed: return "regressed";
-    case Verdict::ambiguous: return "ambiguous";
-    case Verdict::added: return "added";
-    case Verdict::missing: return "missing";
-    case Verdict::incomparable: return "incomparable";
+    case Verdict::improved:
+      return "improved";
+    case Verdict::same:
+      return "same";
+    case Verdict::regressed:
+      return "regressed";
+    case Verdict::ambiguous:
+      return "ambiguous";
+    case Verdict::added:
+      return "added";
+    case Verdict::missing:
+      return "missing";
+    case Verdict::incomparable:
+      return "incomparable";
   }
   return "";
 }
@@ -207,9 +216,12 @@ const char* name_of(Report::Kind kind) {
 
 const char* name_of(Diagnostic::Level level) {
   switch (level) {
-    case Diagnostic::Level::info: return "info";
-    case Diagnostic::Level::warning: return "warning";
-    case Diagnostic::Level::error: return "error";
+    case Diagnostic::Level::info:
+      return "info";
+    case Diagnostic::Level::warning:
+      return "warning";
+    case Diagnostic::Level::error:
+      return "error";
   }
   return "";
 }
@@ -222,7 +234,9 @@ nlohmann::ordered_json json_number(double value) {
   return value;
 }
 
-nlohmann::json to_json(const Report& report) { return nlohmann::json(report_json(report)); }
+nlohmann::json to_json(const Report& report) {
+  return nlohmann::json(report_json(report));
+}
 
 std::string dump(const Report& report) {
   return report_json(report).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -27,10 +27,10 @@ Report read_report(const std::filesystem::path& path, std::optional<Report::Kind
 /// Reads any JSON file strictly: no repeated keys, limited depth and size. Throws InputError.
 nlohmann::json read_json_file(const std::filesystem::path& path);
 
-const char* name_of(MetricClass cls);           ///< "deterministic", "semi_deterministic", …
-const char* name_of(Verdict verdict);           ///< "improved", "same", …
-const char* name_of(Report::Kind kind);         ///< "run", "comparison"
-const char* name_of(Diagnostic::Level level);   ///< "info", "warning", "error"
+const char* name_of(MetricClass cls);          ///< "deterministic", "semi_deterministic", …
+const char* name_of(Verdict verdict);          ///< "improved", "same", …
+const char* name_of(Report::Kind kind);        ///< "run", "comparison"
+const char* name_of(Diagnostic::Level level);  ///< "info", "warning", "error"
 
 /// A double as the JSON number it is meant to be: integer when whole, null when not finite.
 nlohmann::ordered_json json_number(double value);

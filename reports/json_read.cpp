@@ -36,13 +36,13 @@ Interval read_interval(const JsonReader& r) {
 }
 
 MetricClass read_class(const JsonReader& r) {
-  return one_of(r, {MetricClass::deterministic, MetricClass::semi_deterministic,
-                    MetricClass::stochastic});
+  return one_of(
+      r, {MetricClass::deterministic, MetricClass::semi_deterministic, MetricClass::stochastic});
 }
 
 Metric read_metric(const std::string& id, const JsonReader& r) {
-  r.only({"value", "unit", "class", "source", "interval", "samples", "hw_metric", "passes",
-          "reason"});
+  r.only(
+      {"value", "unit", "class", "source", "interval", "samples", "hw_metric", "passes", "reason"});
   Metric m;
   m.id = id;
   m.value = r.at("value").number_or_null();
@@ -62,9 +62,8 @@ Metric read_metric(const std::string& id, const JsonReader& r) {
 
 std::vector<Metric> read_metrics(const JsonReader& r) {
   std::vector<Metric> metrics;
-  r.members([&](const std::string& id, const JsonReader& m) {
-    metrics.push_back(read_metric(id, m));
-  });
+  r.members(
+      [&](const std::string& id, const JsonReader& m) { metrics.push_back(read_metric(id, m)); });
   return metrics;
 }
 
@@ -127,7 +126,9 @@ std::vector<Diagnostic> read_diagnostics(const JsonReader& r) {
   });
 }
 
-nlohmann::json read_object(const JsonReader& r) { return r.require_object().value(); }
+nlohmann::json read_object(const JsonReader& r) {
+  return r.require_object().value();
+}
 
 Workload read_workload(const JsonReader& r) {
   r.only({"id", "settings", "metrics", "ranges", "attributions", "roofline", "diagnostics"});
@@ -242,23 +243,23 @@ nlohmann::json read_json_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) throw InputError(where + ": cannot be opened: check its permissions");
   std::vector<std::unordered_set<std::string>> keys;
-  const nlohmann::json::parser_callback_t check = [&](int depth, nlohmann::json::parse_event_t event,
-                                                      nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    if (depth > kMaxDepth) {
-      throw InputError(where + ": nested deeper than " + std::to_string(kMaxDepth) +
-                       " levels: not a report");
-    }
-    const auto level = static_cast<std::size_t>(depth);
-    if (event == Event::object_start) {
-      if (keys.size() <= level + 1) keys.resize(level + 2);
-      keys[level + 1].clear();
-    } else if (event == Event::key && !keys[level].insert(parsed.get<std::string>()).second) {
-      throw InputError(where + ": the key \"" + parsed.get<std::string>().substr(0, 80) +
-                       "\" is there twice in one object");
-    }
-    return true;
-  };
+  const nlohmann::json::parser_callback_t check =
+      [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+        using Event = nlohmann::json::parse_event_t;
+        if (depth > kMaxDepth) {
+          throw InputError(where + ": nested deeper than " + std::to_string(kMaxDepth) +
+                           " levels: not a report");
+        }
+        const auto level = static_cast<std::size_t>(depth);
+        if (event == Event::object_start) {
+          if (keys.size() <= level + 1) keys.resize(level + 2);
+          keys[level + 1].clear();
+        } else if (event == Event::key && !keys[level].insert(parsed.get<std::string>()).second) {
+          throw InputError(where + ": the key \"" + parsed.get<std::string>().substr(0, 80) +
+                           "\" is there twice in one object");
+        }
+        return true;
+      };
   try {
     return nlohmann::json::parse(in, check);
   } catch (const nlohmann::json::exception& e) {

@@ -86,9 +86,8 @@ Policy policy_from_json(const nlohmann::json& document, const std::string& where
   }
   policy.level = r.at("level").number();
   if (!(policy.level >= 0.5 && policy.level < 1)) r.at("level").fail("not in [0.5, 1)");
-  r.at("metrics").members([&](const std::string& id, const JsonReader& rule) {
-    policy.metrics[id] = read_rule(rule);
-  });
+  r.at("metrics").members(
+      [&](const std::string& id, const JsonReader& rule) { policy.metrics[id] = read_rule(rule); });
   const JsonReader classes = r.at("classes");
   classes.only({"deterministic", "semi_deterministic", "stochastic"});
   for (MetricClass c : kClasses) policy.classes[c] = read_rule(classes.at(name_of(c)));

@@ -59,8 +59,8 @@ struct Attribution {
 
 /// One thing that was run: a model, mode, shape, dtype, backend and variant.
 struct Workload {
-  std::string id;           ///< stable: "mamba2-130m/prefill/b8/l2048/bf16/native"
-  nlohmann::json settings;  ///< flat object: model, family, mode, batch, seqlen, dtype, …
+  std::string id;               ///< stable: "mamba2-130m/prefill/b8/l2048/bf16/native"
+  nlohmann::json settings;      ///< flat object: model, family, mode, batch, seqlen, dtype, …
   std::vector<Metric> metrics;  ///< of the whole execution: time, tokens_per_second, ttft, …
   std::vector<Range> ranges;
   std::vector<Attribution> attributions;
@@ -85,7 +85,7 @@ struct ComparisonEntry {
 };
 
 struct Comparison {
-  std::string name;  ///< e.g. "mamba2-tiny/prefill/…: magnitude r=0.5 physical vs dense"
+  std::string name;         ///< e.g. "mamba2-tiny/prefill/…: magnitude r=0.5 physical vs dense"
   nlohmann::json settings;  ///< policy for stored runs; score, ratio, N' per layer for pruning
   std::vector<ComparisonEntry> entries;
   Verdict verdict = Verdict::incomparable;
@@ -96,7 +96,7 @@ struct Comparison {
 struct Report {
   enum class Kind { run, comparison };
   Kind kind = Kind::run;
-  bool partial = false;  ///< the run was interrupted; what is here was measured
+  bool partial = false;        ///< the run was interrupted; what is here was measured
   nlohmann::json tool;         ///< name, version, git
   nlohmann::json invocation;   ///< command line, start time
   nlohmann::json environment;  ///< fingerprint: hardware, software, flags, hashes

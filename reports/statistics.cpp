@@ -168,7 +168,8 @@ std::vector<double> holm(std::span<const double> p_values) {
   std::vector<double> adjusted(m);
   double running = 0;
   for (std::size_t rank = 0; rank < m; ++rank) {
-    running = std::max(running, std::min(1.0, static_cast<double>(m - rank) * p_values[order[rank]]));
+    running =
+        std::max(running, std::min(1.0, static_cast<double>(m - rank) * p_values[order[rank]]));
     adjusted[order[rank]] = running;
   }
   return adjusted;
