@@ -87,11 +87,15 @@ void rehash(Checkpoint& checkpoint) {
     const auto at = static_cast<std::size_t>(i);
     hashes[at] = hash_tensor(items[at]->first, items[at]->second);
   });
-  for (const auto& mask : checkpoint.state_mask) {
-    hashes.push_back(hash_bytes(mask.data(), mask.size(), 1));
-  }
   checkpoint.weights_hash = hex(hash_bytes(hashes.data(), hashes.size() * sizeof(std::uint64_t)));
   checkpoint.config_hash = config_hash(checkpoint.config);
+  if (!checkpoint.state_mask.empty()) hash_mask(checkpoint);
+}
+
+void hash_mask(Checkpoint& checkpoint) {
+  std::uint64_t hash = hash_text(checkpoint.weights_hash);
+  for (const auto& mask : checkpoint.state_mask) hash = hash_bytes(mask.data(), mask.size(), hash);
+  checkpoint.weights_hash = "masked:" + hex(hash);
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& directory) {

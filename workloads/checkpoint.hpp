@@ -21,8 +21,9 @@ struct Checkpoint {
   /// Masked pruning: [layer][group · N + n], 0 where B and C are to be zeroed (Mamba-2 after conv
   /// and SiLU, Mamba-1 after x_proj). Empty: nothing is masked.
   std::vector<std::vector<std::uint8_t>> state_mask;
-  /// Of all names, shapes, dtypes, bytes and the mask; "seeded:…" hashes the recipe of generated
-  /// weights (generator version, seed, dtype, configuration) instead of their bytes.
+  /// Of all names, shapes, dtypes and bytes. "seeded:…" instead hashes the recipe of generated
+  /// weights (generator version, seed, dtype, configuration), "masked:…" the unmasked model's hash
+  /// and the mask.
   std::string weights_hash;
   std::string config_hash;  ///< of the canonical configuration
 };
@@ -54,6 +55,9 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::filesystem::path& 
 
 /// Fills config_hash and weights_hash (reads every byte of the tensors).
 void rehash(Checkpoint& checkpoint);
+
+/// Lets the state mask enter a weights_hash that does not know of it yet.
+void hash_mask(Checkpoint& checkpoint);
 
 /// A checkpoint of `config` with weights from a counter-based generator: the same numbers for the
 /// same seed on every machine.

@@ -27,7 +27,7 @@ void check_plan(const ModelConfig& config, const PrunePlan& plan) {
     for (const Indices& keep : layer.keep) {
       fits = fits && !keep.empty() && keep.size() == layer.keep[0].size() && keep.front() >= 0 &&
              keep.back() < layer.dense &&
-             std::is_sorted(keep.begin(), keep.end(), std::less_equal<>());
+             std::adjacent_find(keep.begin(), keep.end(), std::greater_equal<>()) == keep.end();
     }
     if (!fits) {
       throw InputError("the pruning plan of layer " + std::to_string(i) +
@@ -145,7 +145,7 @@ Checkpoint mask_states(const Checkpoint& checkpoint, const PrunePlan& plan) {
     }
     masked.state_mask.push_back(std::move(mask));
   }
-  rehash(masked);
+  hash_mask(masked);
   return masked;
 }
 
