@@ -1,0 +1,15 @@
+#include "kernels/cuda/selective_scan.hpp"
+#include "kernels/cuda/selective_scan_general.cuh"
+
+namespace ssmprof::kernels::cuda {
+
+std::size_t selective_scan_workspace(const SelectiveScanArgs&) {
+  return 0;
+}
+
+void selective_scan(const SelectiveScanArgs& args, void* stream_pointer) {
+  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+  dispatch(args.dtype, [&](auto type) { launch_scan_general<decltype(type)>(args, stream); });
+}
+
+}  // namespace ssmprof::kernels::cuda
