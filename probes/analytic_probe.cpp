@@ -12,8 +12,7 @@ constexpr std::string_view kSource = "formula";
 
 void put_cost(std::vector<reports::Metric>& metrics, const kernels::Cost& cost) {
   put(metrics, make_metric("flops", static_cast<double>(cost.flops), kSource));
-  put(metrics,
-      make_metric("transcendentals", static_cast<double>(cost.transcendentals), kSource));
+  put(metrics, make_metric("transcendentals", static_cast<double>(cost.transcendentals), kSource));
   put(metrics, make_metric("bytes_min", static_cast<double>(cost.bytes()), kSource));
   put(metrics, make_metric("bytes_read_min", static_cast<double>(cost.bytes_read), kSource));
   put(metrics, make_metric("bytes_written_min", static_cast<double>(cost.bytes_written), kSource));
@@ -38,10 +37,10 @@ class AnalyticProbe : public Probe {
     const auto whole = total_cost(specs);
     put_cost(target.metrics, whole);
     if (whole.bytes() > 0) {
-      put(target.metrics, make_metric("intensity",
-                                      static_cast<double>(whole.flops) /
-                                          static_cast<double>(whole.bytes()),
-                                      kSource));
+      put(target.metrics,
+          make_metric("intensity",
+                      static_cast<double>(whole.flops) / static_cast<double>(whole.bytes()),
+                      kSource));
     }
   }
 

@@ -68,9 +68,8 @@ void put(std::vector<reports::Metric>& metrics, reports::Metric metric) {
   }
 }
 
-void put_missing(std::vector<reports::Metric>& metrics,
-                 std::initializer_list<std::string_view> ids, std::string_view source,
-                 const std::string& reason) {
+void put_missing(std::vector<reports::Metric>& metrics, std::initializer_list<std::string_view> ids,
+                 std::string_view source, const std::string& reason) {
   for (const auto id : ids) put(metrics, make_missing(id, source, reason));
 }
 
@@ -82,8 +81,8 @@ const reports::Metric* find_metric(const std::vector<reports::Metric>& metrics,
   return nullptr;
 }
 
-void add_diagnostic(reports::Workload& target, std::string_view rule, reports::Diagnostic::Level level,
-              std::string message, std::string hint) {
+void add_diagnostic(reports::Workload& target, std::string_view rule,
+                    reports::Diagnostic::Level level, std::string message, std::string hint) {
   target.diagnostics.push_back({std::string(rule), level, std::move(message), std::move(hint)});
 }
 

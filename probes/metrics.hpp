@@ -25,15 +25,14 @@ reports::Metric make_missing(std::string_view id, std::string_view source,
 void put(std::vector<reports::Metric>& metrics, reports::Metric metric);
 
 /// Puts every id as missing, on the workload or on one of its ranges.
-void put_missing(std::vector<reports::Metric>& metrics,
-                 std::initializer_list<std::string_view> ids, std::string_view source,
-                 const std::string& reason);
+void put_missing(std::vector<reports::Metric>& metrics, std::initializer_list<std::string_view> ids,
+                 std::string_view source, const std::string& reason);
 
 /// The metric with this id, or null.
 const reports::Metric* find_metric(const std::vector<reports::Metric>& metrics,
                                    std::string_view id);
 
-void add_diagnostic(reports::Workload& target, std::string_view rule, reports::Diagnostic::Level level,
-              std::string message, std::string hint = "");
+void add_diagnostic(reports::Workload& target, std::string_view rule,
+                    reports::Diagnostic::Level level, std::string message, std::string hint = "");
 
 }  // namespace ssmprof::probes

@@ -22,7 +22,8 @@ struct ProbeOptions {
   double target_interval = 0.005;  ///< stop when the interval's half-width / median is below
   std::vector<std::string> metric_sets = {"traffic", "flops"};  ///< counters
   bool (*interrupted)() = nullptr;  ///< polled between executions; may be null
-  std::function<void(double)> progress;  ///< told how much is done, 0..1, now and then; may be empty
+  std::function<void(double)>
+      progress;  ///< told how much is done, 0..1, now and then; may be empty
 };
 
 /// Whether a probe can measure here, and if not, why and what to do.
@@ -52,8 +53,9 @@ class Probe {
   virtual void missing_metrics(const Availability& why, reports::Workload& target) const = 0;
 };
 
-/// All probes, in the order of their files' names (registry.hpp orders them). Generated from the files probes/*_probe.cpp: a file NAME_probe.cpp
-/// defines `std::unique_ptr<Probe> make_NAME_probe()`.
+/// All probes, in the order of their files' names (registry.hpp orders them). Generated from the
+/// files probes/*_probe.cpp: a file NAME_probe.cpp defines `std::unique_ptr<Probe>
+/// make_NAME_probe()`.
 std::vector<std::unique_ptr<Probe>> make_probes();
 
 }  // namespace ssmprof::probes

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "workloads/range.hpp"
+#include "workloads/execution.hpp"
 
 namespace ssmprof::probes {
 
@@ -31,9 +31,9 @@ inline kernels::Cost total_cost(const std::vector<workloads::RangeSpec>& ranges)
 }
 
 /// Tokens that one run processes: B·L of a prefill, B of a decode step.
-template <typename Spec>
-double tokens_of(const Spec& spec, bool prefill) {
-  return static_cast<double>(spec.batch) * (prefill ? static_cast<double>(spec.length) : 1.0);
+inline double tokens_per_run(const workloads::ExecutionSpec& spec) {
+  const auto tokens = spec.mode == workloads::Mode::prefill ? spec.batch * spec.length : spec.batch;
+  return static_cast<double>(tokens);
 }
 
 }  // namespace ssmprof::probes
