@@ -1,0 +1,96 @@
+#include "workloads/torch/language_model.hpp"
+
+#include <string>
+
+#include "workloads/torch/common.hpp"
+#include "workloads/torch/placement.hpp"
+
+namespace ssmprof::workloads {
+
+LanguageModel::LanguageModel(std::shared_ptr<const Checkpoint> checkpoint,
+                             const ExecutionSpec& spec)
+    : checkpoint_(std::move(checkpoint)), spec_(spec), ops_(make_ops(spec)) {
+  const Placement weights(checkpoint_, spec);
+  const ModelConfig& config = checkpoint_->config;
+  embedding_ = weights.get("backbone.embeddings.weight");
+  for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
+    norms_.push_back(weights.get("backbone.layers." + std::to_string(layer) + ".norm.weight"));
+    blocks_.push_back(config.family == Family::mamba1
+                          ? make_mamba1_block(config, layer, weights, *ops_)
+                          : make_mamba2_block(config, layer, weights, *ops_));
+  }
+  final_norm_ = weights.get("backbone.norm_f.weight");
+  head_ = config.tie_embeddings ? embedding_ : weights.get("lm_head.weight");
+  weight_bytes_ = weights.bytes();
+}
+
+std::vector<LayerState> LanguageModel::new_states(std::int64_t batch) const {
+  std::vector<LayerState> states;
+  for (const auto& block : blocks_) {
+    states.push_back(block->new_state(batch, scalar_type(spec_.state_dtype)));
+  }
+  return states;
+}
+
+at::Tensor LanguageModel::embed(const at::Tensor& ids) const {
+  const at::Tensor rows = at::embedding(embedding_, ids);
+  return config().residual_in_fp32 ? rows.to(at::kFloat) : rows;
+}
+
+/// The final norm over the positions that the head needs; `added` is what the residual stream
+/// still lacks (undefined: nothing).
+at::Tensor LanguageModel::head_norm(at::Tensor& residual, const at::Tensor& added,
+                                    const Pass& pass) const {
+  const auto needed = [&](const at::Tensor& t) {
+    if (pass.logits == Logits::all) return t;
+    return t.view({pass.batch, pass.length, t.size(1)}).select(1, pass.length - 1);
+  };
+  const double eps = config().norm_eps;
+  if (!added.defined()) return ops_->rms_norm(needed(residual), final_norm_, eps);
+  at::Tensor rows = needed(residual);
+  return ops_->add_rms_norm(needed(added), rows, /*keep=*/false, final_norm_, eps);
+}
+
+at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>& states,
+                                  const Pass& pass, const at::Tensor& next) const {
+  const ScopedRange whole(pass.observer, pass.observer != nullptr ? pass.ranges->forward() : -1);
+  at::Tensor residual, added;
+  {
+    const auto range = pass.leaf(-1, Component::embedding);
+    residual = embed(ids);
+  }
+  for (std::int64_t layer = 0; layer < config().n_layer; ++layer) {
+    const auto at = static_cast<std::size_t>(layer);
+    const ScopedRange group(pass.observer,
+                            pass.observer != nullptr ? pass.ranges->group(layer) : -1);
+    at::Tensor normed;
+    {
+      const auto range = pass.leaf(layer, Component::norm);
+      normed = pass.fused && layer > 0 ? ops_->add_rms_norm(added, residual, /*keep=*/true,
+                                                            norms_[at], config().norm_eps)
+                                       : ops_->rms_norm(residual, norms_[at], config().norm_eps);
+    }
+    added.reset();
+    added = blocks_[at]->forward(normed, states[at], pass);
+    if (!pass.fused) {
+      const auto range = pass.leaf(layer, Component::residual);
+      residual.add_(added);
+      added.reset();
+    }
+  }
+  at::Tensor normed;
+  {
+    const auto range = pass.leaf(-1, Component::norm);
+    normed = head_norm(residual, added, pass);
+  }
+  residual.reset(), added.reset();
+  const auto range = pass.leaf(-1, Component::head);
+  at::Tensor logits = at::linear(normed, head_);
+  if (next.defined()) {
+    at::Tensor out = next;
+    at::argmax_out(out, logits, -1);
+  }
+  return logits;
+}
+
+}  // namespace ssmprof::workloads

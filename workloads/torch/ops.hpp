@@ -1,0 +1,72 @@
+#pragma once
+
+#include <ATen/ATen.h>
+#include <limits>
+#include <memory>
+
+#include "workloads/execution.hpp"
+
+namespace ssmprof::workloads {
+
+// What the two backends do differently. Everything that is one library call in both (GEMMs,
+// embedding, residual add) stays in the blocks. B batch, L length, T = B·L tokens; the channel
+// dimension of every row tensor is contiguous, its rows may be strided views of a packed buffer.
+
+/// Causal depthwise convolution and SiLU over x [B, L, C].
+struct ConvCall {
+  at::Tensor x;
+  at::Tensor weight;  ///< [C, K]
+  at::Tensor bias;    ///< [C] or undefined
+  at::Tensor state;  ///< [B, K-1, C], the rows before x when from_state; written with the last ones
+  bool from_state = false;
+};
+
+/// Mamba-1: u, delta [B, L, C]; b, c [B, L, N]; softplus and bias are applied to delta.
+struct ScanCall {
+  at::Tensor u, delta, b, c;
+  at::Tensor z;                 ///< [B, L, C]: gate in the same range; undefined: no gate
+  at::Tensor a, d, delta_bias;  ///< fp32 [C, N], [C], [C]
+  at::Tensor state;             ///< [B, C, N], read when from_state, always written
+  bool from_state = false;
+};
+
+/// Mamba-2: x [B, L, H·P]; b, c [B, L, G·N]; dt [B, L, H]; softplus, bias and limits on dt.
+struct SsdCall {
+  at::Tensor x, b, c, dt;
+  at::Tensor a, d, dt_bias;  ///< fp32 [H]
+  std::int64_t heads = 0, head_dim = 0, groups = 1, state_size = 0;
+  std::int64_t chunk = 0;  ///< of the configuration; the native kernel chooses its own
+  float dt_min = 0.0F, dt_max = std::numeric_limits<float>::infinity();
+  at::Tensor state;  ///< [B, H, P, N], read when from_state, always written
+  bool from_state = false;
+};
+
+/// One backend. Outputs are fresh contiguous tensors; `*_step` take L = 1 and a state to continue.
+class Ops {
+ public:
+  virtual ~Ops() = default;
+  virtual at::Tensor conv(const ConvCall& call) = 0;       ///< [B, L, C]
+  virtual at::Tensor conv_step(const ConvCall& call) = 0;  ///< [B, 1, C]
+  virtual at::Tensor scan(const ScanCall& call) = 0;       ///< [B, L, C]
+  virtual at::Tensor scan_step(const ScanCall& call) = 0;
+  virtual at::Tensor ssd(const SsdCall& call) = 0;  ///< [B, L, H·P]
+  virtual at::Tensor ssd_step(const SsdCall& call) = 0;
+  /// y · SiLU(z), [B, L, C].
+  virtual at::Tensor gate(const at::Tensor& y, const at::Tensor& z) = 0;
+  /// x [T, D] of any dtype; the result has the dtype of `weight`.
+  virtual at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) = 0;
+  /// Adds x to `residual` and normalizes the sum; stores it when `keep`. Native backend only.
+  virtual at::Tensor add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
+                                  const at::Tensor& weight, double eps) = 0;
+  /// y [T, C], z [T, C]: y · SiLU(z), then RMSNorm of each `group_size` channels.
+  virtual at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z,
+                                    const at::Tensor& weight, std::int64_t group_size,
+                                    double eps) = 0;
+};
+
+/// Of `spec`: backend, device, threads.
+std::unique_ptr<Ops> make_ops(const ExecutionSpec& spec);
+std::unique_ptr<Ops> make_torch_ops();
+std::unique_ptr<Ops> make_native_ops(const ExecutionSpec& spec);
+
+}  // namespace ssmprof::workloads
