@@ -147,7 +147,7 @@ std::vector<PlacePair> pair_ranges(const Workload& baseline, const Workload& can
   const auto add = [&](const Range& r, bool is_baseline) {
     const std::string root = fusions.at(r.layer).root(r.component);
     const bool fused = !r.component.empty() && members[r.layer].count(root) != 0;
-    const std::string key = fused ? "\x01" + std::to_string(r.layer) + "\x01" + root : r.id;
+    const std::string key = fused ? std::to_string(r.layer) + "\x01" + root : r.id;
     Group& g = groups.at(key);
     remember(g.names, r.id);
     (is_baseline ? g.baseline : g.candidate).add(r.metrics, r.id);

@@ -85,8 +85,17 @@ std::vector<std::string> settings_differences(const nlohmann::json& baseline,
                                               FingerprintScope scope) {
   std::vector<std::string> differences;
   if (scope == FingerprintScope::anywhere) return differences;
-  std::vector<const char*> keys = {"device",  "backend", "dtype", "state_dtype", "config_hash",
-                                   "variant", "logits",  "score", "ratio",       "bridge"};
+  // The index of a GPU does not matter, its model does ("/gpu/name").
+  const auto kind = [](const nlohmann::json& settings) {
+    const nlohmann::json* device = find(settings, "/device");
+    const std::string text = shown(device);
+    return text.substr(0, text.find(':'));
+  };
+  if (kind(baseline) != kind(candidate)) {
+    differences.push_back("settings/device: " + kind(baseline) + " ≠ " + kind(candidate));
+  }
+  std::vector<const char*> keys = {"backend", "dtype", "state_dtype", "config_hash", "variant",
+                                   "logits",  "score", "ratio",       "bridge"};
   if (scope == FingerprintScope::timed) {
     keys.insert(keys.end(), {"weights_hash", "tokens_hash", "threads", "graph", "l2"});
   }

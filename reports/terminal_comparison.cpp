@@ -1,0 +1,183 @@
+#include <cstdio>
+#include <map>
+
+#include "reports/attribution.hpp"
+#include "reports/json_io.hpp"
+#include "reports/terminal.hpp"
+#include "reports/terminal_text.hpp"
+#include "reports/units.hpp"
+
+namespace ssmprof::reports {
+namespace {
+
+constexpr std::size_t kMostRanges = 12;
+
+std::string ratio_text(double ratio) {
+  char text[32];
+  std::snprintf(text, sizeof text, ratio < 10 ? "%.3f" : "%.3g", ratio);
+  return text;
+}
+
+bool noteworthy(const ComparisonEntry& e) {
+  return e.verdict != Verdict::same && e.verdict != Verdict::improved;
+}
+
+std::string place_of(const ComparisonEntry& e) {
+  if (e.range.empty()) return e.metric.empty() ? e.workload : "whole";
+  const std::string prefix = "component:";
+  return e.range.rfind(prefix, 0) == 0 ? e.range.substr(prefix.size()) : e.range;
+}
+
+std::vector<Cell> cells_of(const ComparisonEntry& e, Footnotes& notes, const TerminalStyle& style) {
+  const auto value = [&](const std::optional<double>& v) {
+    if (v) return human(*v, e.unit, style.unicode);
+    return std::string(style.unicode ? "–" : "-");
+  };
+  const std::string to = style.unicode ? " … " : " .. ";
+  const std::string times = style.unicode ? "×" : "x";
+  const std::string mark = noteworthy(e) && !e.reason.empty() ? notes.mark(e.reason) : "";
+  return {
+      {place_of(e), e.range.empty() ? Ink::bold : Ink::plain},
+      {e.metric},
+      {value(e.baseline)},
+      {value(e.candidate)},
+      {e.ratio ? ratio_text(*e.ratio) + times : ""},
+      {e.interval ? ratio_text(e.interval->low) + to + ratio_text(e.interval->high) : "", Ink::dim},
+      {e.bound ? ratio_text(*e.bound) + times : ""},
+      {name_of(e.verdict) + mark, ink_of(e.verdict)}};
+}
+
+std::string counts_text(const std::vector<ComparisonEntry>& entries, const TerminalStyle& style) {
+  std::map<Verdict, int> counts;
+  for (const auto& e : entries) ++counts[e.verdict];
+  std::string text;
+  for (Verdict v : {Verdict::regressed, Verdict::missing, Verdict::incomparable, Verdict::ambiguous,
+                    Verdict::improved, Verdict::same, Verdict::added}) {
+    if (counts[v] == 0) continue;
+    text += (text.empty() ? "" : separator(style)) +
+            inked(std::to_string(counts[v]) + " " + name_of(v), ink_of(v), style);
+  }
+  return text;
+}
+
+/// Settings of a study that are short enough to show: score, ratio, variant, …
+std::vector<std::string> setting_parts(const nlohmann::json& settings) {
+  std::vector<std::string> parts;
+  if (!settings.is_object()) return parts;
+  for (const auto& [key, value] : settings.items()) {
+    if (key == "policy" || key == "paired" || key == "strict") continue;
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (!value.is_structured() && !value.is_null()) parts.push_back(key + " " + text);
+  }
+  return parts;
+}
+
+const ComparisonEntry* whole_time(const Comparison& c) {
+  for (const auto& e : c.entries) {
+    if (e.range.empty() && e.metric == "time") return &e;
+  }
+  return nullptr;
+}
+
+void summarize_runs(std::ostream& out, const Report& report, Footnotes& notes,
+                    const TerminalStyle& style) {
+  Table table({{"workload", true, 0},
+               {"time", false, 0},
+               {style.unicode ? "±" : "+/-", false, 1},
+               {"tokens/s", false, 2},
+               {"weights", false, 4},
+               {"state", false, 5},
+               {"activations", false, 3}});
+  for (const auto& w : report.workloads) {
+    const auto find = [&](const char* id) { return find_metric(w.metrics, id); };
+    const Metric* rate = find("tokens_per_second");
+    table.add({{w.id},
+               {metric_text(find("time"), notes, style)},
+               {half_width_text(find("time")), Ink::dim},
+               {rate && rate->value ? human(*rate->value, "1", style.unicode)
+                                    : metric_text(rate, notes, style)},
+               {metric_text(find("memory_weights"), notes, style)},
+               {metric_text(find("memory_state"), notes, style)},
+               {metric_text(find("memory_activations_peak"), notes, style)}});
+  }
+  table.print(out, style);
+}
+
+void summarize_comparisons(std::ostream& out, const Report& report, const TerminalStyle& style) {
+  Table table({{"comparison", true, 0},
+               {"time", false, 1},
+               {"interval", false, 3},
+               {"bound", false, 2},
+               {"verdict", true, 0}});
+  std::vector<ComparisonEntry> all;
+  for (const auto& c : report.comparisons) {
+    const ComparisonEntry* time = whole_time(c);
+    std::vector<Cell> cells(5);
+    cells[0] = {c.name};
+    if (time != nullptr) {
+      Footnotes unused(style);
+      const auto entry = cells_of(*time, unused, style);
+      cells[1] = entry[4];
+      cells[2] = entry[5];
+      cells[3] = entry[6];
+    }
+    cells[4] = {name_of(c.verdict), ink_of(c.verdict)};
+    table.add(std::move(cells));
+    all.insert(all.end(), c.entries.begin(), c.entries.end());
+  }
+  table.print(out, style);
+  out << "  " << counts_text(all, style) << '\n';
+}
+
+}  // namespace
+
+void print_comparison(std::ostream& out, const Comparison& comparison,
+                      const TerminalStyle& wanted) {
+  const TerminalStyle style = clamped(wanted);
+  Footnotes notes(style);
+  out << inked(shortened(comparison.name, style.width, style), Ink::bold, style) << '\n';
+  print_parts(out, "", 0, setting_parts(comparison.settings), style);
+  Table table({{"where", true, 0},
+               {"metric", true, 0},
+               {"baseline", false, 1},
+               {"candidate", false, 1},
+               {"ratio", false, 0},
+               {"interval", false, 3},
+               {"bound", false, 2},
+               {"verdict", true, 0}});
+  std::size_t left_out = 0;
+  std::size_t ranges = 0;
+  bool rule = false;
+  for (const auto& e : comparison.entries) {
+    const bool whole = e.range.empty();
+    const bool row = e.range.rfind("component:", 0) == 0;
+    // Rows show their time, ranges only what needs attention; whatever needs it is shown.
+    if (!whole && !(row && e.metric == "time") && !noteworthy(e)) continue;
+    if (!whole && !row && ++ranges > kMostRanges) {
+      ++left_out;
+      continue;
+    }
+    if (!whole && !rule) table.add_rule();
+    rule = rule || !whole;
+    table.add(cells_of(e, notes, style));
+  }
+  table.print(out, style);
+  if (left_out > 0) out << "  and " << left_out << " more ranges\n";
+  out << "  " << counts_text(comparison.entries, style) << '\n';
+  notes.print(out);
+}
+
+void print_summary(std::ostream& out, const Report& report, const TerminalStyle& wanted) {
+  const TerminalStyle style = clamped(wanted);
+  Footnotes notes(style);
+  if (!report.workloads.empty()) summarize_runs(out, report, notes, style);
+  if (!report.comparisons.empty()) summarize_comparisons(out, report, style);
+  if (report.workloads.empty() && report.comparisons.empty()) out << "  nothing was measured\n";
+  if (report.partial) {
+    out << "  " << inked("partial: interrupted before the end", Ink::yellow, style) << '\n';
+  }
+  notes.print(out);
+  print_diagnostics(out, report.diagnostics, style);
+}
+
+}  // namespace ssmprof::reports
