@@ -27,8 +27,10 @@ link_toolkit() {
   local source=$site/nvidia/cu$cuda_major
   [ -x "$source/bin/nvcc" ] || return 1
   rm -rf "$tree"
-  mkdir -p "$tree/lib64"
-  for name in bin include nvvm; do ln -s "$source/$name" "$tree/$name"; done
+  mkdir -p "$tree/lib64" "$tree/bin"
+  for name in include nvvm; do ln -s "$source/$name" "$tree/$name"; done
+  # A folder of its own: nvcc looks for its libraries beside the folder it was called in.
+  for file in "$source"/bin/*; do ln -s "$file" "$tree/bin/$(basename "$file")"; done
   for file in "$source"/lib/*; do
     name=$(basename "$file")
     ln -s "$file" "$tree/lib64/$name"

@@ -88,10 +88,7 @@ build_needs_wheels() {
   [ -z "$torch_prefix" ] || ! usable_cmake || ! usable_ninja || ! find_nvcc >/dev/null 2>&1
 }
 
-make_venv() {
-  [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version >/dev/null 2>&1 && return 0
-  python3 -m venv --clear "$venv"
-}
+have_venv() { "$venv/bin/python" -m pip --version >/dev/null 2>&1; }
 
 # A torch outside .venv is made visible inside it, so that the tests import the one we link.
 share_torch_with_venv() {
@@ -113,7 +110,7 @@ pip_install() {
 wheels() {
   local text=$1 advice=$2
   shift 2
-  step "making ${venv#"$root"/} (a few seconds)" make_venv ||
+  have_venv || step "making ${venv#"$root"/} (a few seconds)" python3 -m venv --clear "$venv" ||
     fail $exit_environment "cannot make a virtual environment: install python3-venv"
   share_torch_with_venv
   step "$text" pip_install "$@" ||
