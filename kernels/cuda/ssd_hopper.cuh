@@ -1,0 +1,49 @@
+#pragma once
+
+#include "kernels/cuda/ssd_common.cuh"
+#include "kernels/ssd.hpp"
+
+namespace ssmprof::kernels::cuda {
+
+/// How the tensor-core path runs a shape. Chunks of 64 tokens; a CTA owns `warpgroups` consecutive
+/// (head, 64 rows of the state) pairs of one group and one of `segments` stretches of the time.
+struct SsdPlan {
+  int warpgroups = 2;
+  std::int64_t panels = 0;     ///< ⌈state / 64⌉
+  std::int64_t row_tiles = 0;  ///< ⌈head_dim / 64⌉
+  std::int64_t chunks = 0;     ///< of the longest sequence when there is one per batch
+  std::int64_t segments = 1;
+  std::int64_t chunks_per_segment = 0;
+};
+
+constexpr std::int64_t kSsdChunk = 64;
+
+/// True when the arguments suit the tensor-core path (16-bit elements, Δ never negative).
+bool ssd_hopper_supports(const SsdArgs& args);
+
+/// The plan for a card of `processors` multiprocessors.
+SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors);
+
+/// Floats of scratch: segment states [segments][batch][heads][head_dim][state], then the log2
+/// decay of each (segment, batch, head). None for one segment.
+std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan);
+
+/// Chunked SSD with the state resident in the accumulators of the warpgroup matrix products. One
+/// launch; three when the time is split (states of the segments, their carry, outputs).
+void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream);
+
+namespace ssd_detail {
+
+struct HopperParams {
+  SsdArgs args;
+  DtTransform dt;
+  SsdPlan plan;
+  int group_tiles;                ///< CTAs per (segment, sequence, group)
+  int x_bytes, b_bytes, c_bytes;  ///< width of an aligned access: 16, 4 or 2
+  bool out_vector;                ///< 16-byte stores of out
+  float* states;                  ///< workspace: state at the start of each segment
+  float* decays;                  ///< workspace: log2 decay over each segment
+};
+
+}  // namespace ssd_detail
+}  // namespace ssmprof::kernels::cuda
