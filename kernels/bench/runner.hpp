@@ -1,0 +1,45 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "kernels/bench/kernel_case.hpp"
+#include "kernels/bench/peer.hpp"
+
+namespace ssmprof::kernels::bench {
+
+struct RunOptions {
+  Device device = Device::cuda;
+  int threads = 0;               ///< CPU only
+  int samples = 31;              ///< timed graph replays
+  double sample_seconds = 2e-3;  ///< launches per graph are chosen to last about this long
+  bool check = true;             ///< compare with fp64 before timing
+};
+
+/// One timed implementation of one shape. Raw samples are seconds per launch.
+struct Measurement {
+  std::string kernel, implementation;  ///< "native" or the peer's file name
+  Shape shape;
+  std::string error_message;  ///< why there is no result; empty otherwise
+  double error = 0;  ///< ‖out − ref‖ / ‖ref‖ against fp64 on `sample`; NaN unchecked
+  std::string sample;
+  int launches = 0;  ///< per sample
+  std::size_t sets = 0;
+  std::vector<double> seconds;
+  double median = 0, low = 0, high = 0;  ///< seconds; 95 % interval of the median, order statistics
+  double cycles = 0;                     ///< median × SM clock
+  Cost cost;
+  double bytes_per_second = 0, flops_per_second = 0, mufu_per_second = 0;
+  Floor floor;
+  double percent_of_floor = 0;  ///< 100 · floor / median
+};
+
+/// Checks and times the native kernel, then each peer that exports the case's entry point.
+/// A check that fails (error above accepted_error() or NaN) leaves error_message set and the
+/// timing out. Throws std::invalid_argument for a bad shape, std::runtime_error for the device.
+std::vector<Measurement> run_case(const KernelCase& which, const Shape& shape, const Rates& rates,
+                                  const RunOptions& options,
+                                  const std::vector<const Peer*>& peers = {});
+
+}  // namespace ssmprof::kernels::bench
