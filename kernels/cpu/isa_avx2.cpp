@@ -10,6 +10,7 @@
 
 #pragma GCC target("avx2,fma,f16c,bmi,bmi2")
 #define SSMPROF_ISA avx2
+#define SSMPROF_SIMD_BITS 256
 #include "kernels/cpu/simd/table.hpp"
 
 namespace ssmprof::kernels::cpu {

@@ -8,9 +8,13 @@
 #if SSMPROF_CPU_X86
 #include <immintrin.h>
 
+// GCC's own intrinsics begin from an undefined register on purpose and warn about it.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+
 #pragma GCC target( \
     "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c,bmi,bmi2,prefer-vector-width=512")
 #define SSMPROF_ISA avx512
+#define SSMPROF_SIMD_BITS 512
 #include "kernels/cpu/simd/table.hpp"
 
 namespace ssmprof::kernels::cpu {

@@ -2,6 +2,7 @@
 #include "kernels/cpu/isa_tables.hpp"
 
 #define SSMPROF_ISA baseline
+#define SSMPROF_SIMD_BITS 0
 #include "kernels/cpu/simd/table.hpp"
 
 namespace ssmprof::kernels::cpu {

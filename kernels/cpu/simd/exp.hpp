@@ -19,15 +19,16 @@ SSMPROF_INLINE Vec exp2_fraction(Vec f) {
   return p * f + 1.0F;
 }
 
-/// p · 2^n for a whole n in [-150, 130], p in [0.7, 1.5]. x is the exponent that they came from.
-SSMPROF_INLINE Vec scale(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]] VecInt bits,
-                         [[maybe_unused]] Vec x) {
-#if defined(__AVX512F__)
+/// p · 2^n for a whole n in [-300, 300], given as a number and as the low bits of `bits`; overflow
+/// to infinity, gradual underflow.
+SSMPROF_INLINE Vec scale(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]] VecInt bits) {
+#if SSMPROF_SIMD_BITS == 512
   return (Vec)_mm512_scalef_ps((__m512)p, (__m512)n);
 #else
-  const Vec scaled = (Vec)((VecInt)p + (bits << 23));
-  const Vec low = x < -125.5F ? Vec{} : scaled;
-  return x > 127.5F ? splat(__builtin_inff()) : low;
+  const VecInt whole = bits - 0x4b400000;  // the bits of 12582912.0
+  const VecInt half = whole >> 1;
+  const Vec first = (Vec)((half + 127) << 23), second = (Vec)((whole - half + 127) << 23);
+  return p * first * second;
 #endif
 }
 
@@ -36,7 +37,7 @@ SSMPROF_INLINE Vec exp2_decay(Vec x) {
   const Vec c = x < -150.0F ? splat(-150.0F) : x;
   const Vec magic = c + 12582912.0F;  // rounds to a whole number, which stands in the low bits
   const Vec n = magic - 12582912.0F;
-#if defined(__AVX512F__)
+#if SSMPROF_SIMD_BITS == 512
   return (Vec)_mm512_scalef_ps((__m512)exp2_fraction(c - n), (__m512)n);
 #else
   const Vec scaled = (Vec)((VecInt)exp2_fraction(c - n) + ((VecInt)magic << 23));
@@ -50,7 +51,7 @@ SSMPROF_INLINE Vec exp2_any(Vec x) {
   c = c > 130.0F ? splat(130.0F) : c;
   const Vec magic = c + 12582912.0F;
   const Vec n = magic - 12582912.0F;
-  return scale(exp2_fraction(c - n), n, (VecInt)magic, c);
+  return scale(exp2_fraction(c - n), n, (VecInt)magic);
 }
 
 /// e^x: the product x·log2(e) is carried in two parts, so that large |x| keeps its precision.
@@ -61,7 +62,7 @@ SSMPROF_INLINE Vec exp_any(Vec x) {
   const Vec n = magic - 12582912.0F;
   // ln 2 in two parts: the first has trailing zeros, n times it is exact.
   const Vec r = (c - n * 0x1.62e4p-1F) - n * 0x1.7f7d1cp-20F;
-  return scale(exp2_fraction(r * log2e), n, (VecInt)magic, c * log2e);
+  return scale(exp2_fraction(r * log2e), n, (VecInt)magic);
 }
 
 /// ln(1 + e) for 0 ≤ e ≤ 1, relatively precise down to e → 0.
@@ -79,16 +80,17 @@ SSMPROF_INLINE Vec log1p_unit(Vec e) {
   return big ? log + 0.69314718056F : log;
 }
 
-/// ln(1 + e^x), precise over the whole range.
+/// ln(1 + e^x), relatively precise over the whole range.
 SSMPROF_INLINE Vec softplus(Vec x) {
   const Vec magnitude = x < 0.0F ? x : -x;
   const Vec positive = x < 0.0F ? Vec{} : x;
   return positive + log1p_unit(exp_any(magnitude));
 }
 
-/// x / (1 + e^-x).
+/// x / (1 + e^-x), relatively precise where it vanishes too.
 SSMPROF_INLINE Vec silu(Vec x) {
-  return x / (1.0F + exp_any(-x));
+  const Vec e = exp_any(x < 0.0F ? x : -x);
+  return x * (x < 0.0F ? e : splat(1.0F)) / (1.0F + e);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ struct Gemm {
 };
 
 constexpr int gemm_rows = 6;
-#if defined(__AVX512F__)
+#if SSMPROF_SIMD_BITS == 512
 constexpr int gemm_columns = 4;  ///< registers per row: 24 accumulators of 32 registers
 #else
 constexpr int gemm_columns = 2;  ///< 12 accumulators of 16 registers

@@ -9,18 +9,17 @@
 
 #include "kernels/cpu/convert.hpp"
 
+// Set before inclusion: SSMPROF_ISA, the name of the instruction set, and SSMPROF_SIMD_BITS, 512
+// for AVX-512 with FMA and F16C, 256 for AVX2 with FMA and F16C, 0 for vectors of four floats in
+// whatever the compiler targets. The compiler's own macros (__AVX2__ …) would not do: a target
+// pragma does not set them when preprocessing is a step of its own, as with ccache.
+
 #define SSMPROF_INLINE inline __attribute__((always_inline))
 
 namespace ssmprof::kernels::cpu::SSMPROF_ISA {
 namespace {
 
-#if defined(__AVX512F__)
-constexpr int W = 16;
-#elif defined(__AVX2__)
-constexpr int W = 8;
-#else
-constexpr int W = 4;
-#endif
+constexpr int W = SSMPROF_SIMD_BITS == 0 ? 4 : SSMPROF_SIMD_BITS / 32;
 
 /// W floats or integers in a register; arithmetic by GCC's vector extensions.
 typedef float Vec __attribute__((vector_size(W * 4)));
@@ -56,9 +55,9 @@ SSMPROF_INLINE void store(Bf16* p, Vec v) {
 }
 
 SSMPROF_INLINE Vec load(const F16* p) {
-#if defined(__AVX512F__)
+#if SSMPROF_SIMD_BITS == 512
   return (Vec)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-#elif defined(__F16C__) && defined(__AVX2__)
+#elif SSMPROF_SIMD_BITS == 256
   return (Vec)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 #else
   Vec v;
@@ -67,10 +66,10 @@ SSMPROF_INLINE Vec load(const F16* p) {
 #endif
 }
 SSMPROF_INLINE void store(F16* p, Vec v) {
-#if defined(__AVX512F__)
+#if SSMPROF_SIMD_BITS == 512
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                       _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
-#elif defined(__F16C__) && defined(__AVX2__)
+#elif SSMPROF_SIMD_BITS == 256
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
 #else
