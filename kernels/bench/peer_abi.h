@@ -38,6 +38,9 @@ struct ssmprof_peer_causal_conv1d_args {
   void* final_state;
 };
 
+/* One decode step: length 1, the state shifted in place. */
+#define ssmprof_peer_causal_conv1d_update_args ssmprof_peer_causal_conv1d_args
+
 struct ssmprof_peer_selective_scan_args {
   int32_t dtype, delta_softplus;
   int64_t batch, length, channels, state;
