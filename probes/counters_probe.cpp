@@ -1,0 +1,205 @@
+#include <cmath>
+#include <cstdio>
+#include <memory>
+
+#include "probes/counting.hpp"
+#include "probes/metrics.hpp"
+#include "probes/nvml.hpp"
+#include "probes/probe.hpp"
+#include "probes/range_tree.hpp"
+#include "reports/error.hpp"
+#if SSMPROF_HAS_CUDA
+#include "probes/cupti/range_counters.hpp"
+#include "probes/gpu.hpp"
+#endif
+
+namespace ssmprof::probes {
+
+namespace {
+
+using Level = reports::Diagnostic::Level;
+
+constexpr std::string_view kSource = "cupti.counters";
+
+/// Ratios (a unit of 1 that is not a count) do not add up over ranges.
+bool adds_up(const ResolvedMetric& metric) {
+  return metric.blank.unit != "1" || metric.blank.id == "transcendentals_issued";
+}
+
+/// The activity probe saw that nothing was launched in this range.
+bool known_empty(const reports::Range& range) {
+  const auto* launches = find_metric(range.metrics, "launches");
+  return launches != nullptr && launches->value && *launches->value == 0 && range.kernels.empty();
+}
+
+reports::Metric filled(const ResolvedMetric& metric, double value, std::size_t passes) {
+  auto result = metric.blank;
+  result.value = value;
+  result.passes = static_cast<int>(passes);
+  return result;
+}
+
+reports::Metric absent(const ResolvedMetric& metric, const std::string& reason) {
+  auto result = metric.blank;
+  result.reason = reason;
+  return result;
+}
+
+/// Puts one metric on all ranges and on the whole, and checks their sum.
+void put_counted(const ResolvedMetric& metric, const Counted& counted,
+                 const std::vector<workloads::RangeSpec>& specs, reports::Workload& target) {
+  const auto empty_reason =
+      counted.problems.empty() ? std::string("the range did not run") : counted.problems.front();
+  std::vector<char> measured(specs.size());
+  const auto sums =
+      sum_over_leaves<double>(specs, [&](const workloads::RangeSpec&, std::size_t i) -> double {
+        if (!counted.ranges[i].empty()) return ResolvedSets::evaluate(metric, counted.ranges[i]);
+        if (!known_empty(target.ranges[i])) measured[i] = 2;  // absent
+        return 0;
+      });
+  double leaves = 0;
+  bool complete = true;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    auto& metrics = target.ranges[i].metrics;
+    if (specs[i].leaf && measured[i] == 2) {
+      complete = false;
+      put(metrics, absent(metric, empty_reason));
+    } else if (specs[i].leaf || adds_up(metric)) {
+      if (!adds_up(metric) && counted.ranges[i].empty()) {
+        put(metrics, absent(metric, "nothing was launched in the range"));
+      } else {
+        put(metrics, filled(metric, sums[i], counted.passes));
+      }
+      if (specs[i].leaf) leaves += sums[i];
+    }
+  }
+  if (counted.whole.empty()) {
+    put(target.metrics, absent(metric, empty_reason));
+    return;
+  }
+  const double whole = ResolvedSets::evaluate(metric, counted.whole);
+  put(target.metrics, filled(metric, whole, counted.passes));
+  if (!complete || !adds_up(metric) || whole == 0) return;
+  const bool traffic = metric.blank.cls == reports::MetricClass::semi_deterministic;
+  const double difference = leaves / whole - 1;
+  const double limit = traffic ? 0.03 : 0.01;
+  char text[200];
+  std::snprintf(text, sizeof text, "%s: the ranges sum to %+.2f %% of one range around the forward",
+                metric.blank.id.c_str(), 100 * difference);
+  add_diagnostic(target, "counters.sum",
+                 std::abs(difference) > limit ? Level::warning : Level::info, text);
+}
+
+/// Hardware counters of every range, by replay.
+class CountersProbe : public Probe {
+ public:
+  std::string_view name() const override { return "counters"; }
+  std::string_view summary() const override {
+    return "hardware counters per range: DRAM and L2 bytes, operations issued (CUPTI)";
+  }
+  Phase phase() const override { return Phase::counters; }
+
+  Availability available(const workloads::ExecutionSpec& spec) const override {
+    if (spec.device != kernels::Device::cuda) {
+      return {false, "the run is on the CPU", "counters are read on a GPU: --device cuda"};
+    }
+#if SSMPROF_HAS_CUDA
+    return cupti::counters_available(spec.device_index);
+#else
+    return {false, "built without CUDA", "configure with -DSSMPROF_CUDA=ON"};
+#endif
+  }
+
+  void measure(workloads::Execution& execution, const ProbeOptions& options,
+               reports::Workload& target) override {
+#if SSMPROF_HAS_CUDA
+    try {
+      count(execution, options, target);
+    } catch (const reports::EnvironmentError& error) {
+      missing_metrics({false, error.what(), ""}, target);
+      add_diagnostic(target, "probe.unavailable", Level::warning,
+                     std::string("counters: ") + error.what());
+    }
+#else
+    (void)execution;
+    (void)options;
+    missing_metrics({false, "built without CUDA", ""}, target);
+#endif
+  }
+
+  void missing_metrics(const Availability& why, reports::Workload& target) const override {
+    const auto missing = [&](std::vector<reports::Metric>& metrics) {
+      put_missing(metrics,
+                  {"dram_read", "dram_write", "l2_bytes", "flops_issued", "flops_tensor",
+                   "transcendentals_issued"},
+                  kSource, why.reason);
+    };
+    missing(target.metrics);
+    for (std::size_t i = 0; i < target.ranges.size(); ++i) {
+      if (!target.ranges[i].component.empty()) missing(target.ranges[i].metrics);
+    }
+  }
+
+ private:
+#if SSMPROF_HAS_CUDA
+  static void count(workloads::Execution& execution, const ProbeOptions& options,
+                    reports::Workload& target) {
+    const auto& spec = execution.spec();
+    const auto& specs = execution.ranges();
+    const auto device = cupti::open_counter_device(spec.device_index);
+    auto resolved = resolve(load_metric_sets(options.metric_sets, name_of(spec.dtype)),
+                            device->chip(), [&](const auto& m) { return device->knows(m); });
+    if (resolved.hardware.empty()) {
+      for (const auto& metric : resolved.metrics)
+        put(target.metrics, absent(metric, metric.reason));
+      return;
+    }
+    refuse_shared_memory_system(spec.device_index, resolved);
+    std::vector<int> leaves;
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+      if (specs[i].leaf && !known_empty(target.ranges[i])) leaves.push_back(static_cast<int>(i));
+    }
+    const auto counted =
+        count_ranges(execution, leaves, resolved.hardware, *device, options.interrupted);
+    for (const auto& metric : resolved.metrics) {
+      if (metric.reason.empty()) {
+        put_counted(metric, counted, specs, target);
+        continue;
+      }
+      put(target.metrics, absent(metric, metric.reason));
+      for (std::size_t i = 0; i < specs.size(); ++i) {
+        if (specs[i].leaf) put(target.ranges[i].metrics, absent(metric, metric.reason));
+      }
+    }
+    for (const auto& problem : counted.problems) {
+      add_diagnostic(target, "counters.problem", Level::warning, problem);
+    }
+    add_diagnostic(target, "counters.passes", Level::info,
+                   std::to_string(resolved.hardware.size()) + " hardware metrics of " +
+                       device->chip() + " in " + std::to_string(counted.passes) +
+                       " passes; ranges in " + std::to_string(counted.sessions - 1) +
+                       " sessions and the whole in one; " + std::to_string(counted.runs) + " runs");
+  }
+
+  /// With MIG on, DRAM and L2 are shared with other instances: no claim about their traffic.
+  static void refuse_shared_memory_system(int device_index, ResolvedSets& resolved) {
+    std::string reason;
+    const auto gpu = find_gpu(device_index, reason);
+    if (!gpu || !Nvml(gpu->pci_bus_id).mig().value_or(false)) return;
+    for (auto& metric : resolved.metrics) {
+      const auto& id = metric.blank.id;
+      if (id == "dram_read" || id == "dram_write" || id == "l2_bytes") {
+        metric.reason = "MIG is on: DRAM and L2 are shared with other instances";
+      }
+    }
+  }
+#endif
+};
+
+}  // namespace
+
+std::unique_ptr<Probe> make_counters_probe() {
+  return std::make_unique<CountersProbe>();
+}
+
+}  // namespace ssmprof::probes

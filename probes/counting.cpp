@@ -1,0 +1,129 @@
+#include "probes/counting.hpp"
+
+#include <algorithm>
+
+namespace ssmprof::probes {
+
+namespace {
+
+constexpr const char* kWhole = "whole";
+constexpr int kWarmRuns = 2;
+constexpr std::size_t kMaxPasses = 256;
+
+/// Opens the user ranges of one session. Names are "index" and "index#n" for the n-th repetition.
+class CountingObserver : public workloads::RangeObserver {
+ public:
+  CountingObserver(std::size_t ranges, CounterSession& session)
+      : wanted_(ranges), entered_(ranges), names_(ranges), session_(session) {
+    for (std::size_t i = 0; i < ranges; ++i) names_[i] = std::to_string(i);
+  }
+  void choose(std::vector<int>::const_iterator begin, std::vector<int>::const_iterator end) {
+    for (auto it = begin; it != end; ++it) wanted_[*it] = 1;
+  }
+  void reset() { std::fill(entered_.begin(), entered_.end(), 0); }
+
+  void enter(int range) override {
+    if (!wanted_[range]) return;
+    const int again = entered_[range]++;
+    if (again == 0) {
+      session_.push(names_[range].c_str());
+    } else {
+      session_.push((names_[range] + "#" + std::to_string(again)).c_str());
+    }
+  }
+  void leave(int range) override {
+    if (wanted_[range]) session_.pop();
+  }
+
+ private:
+  std::vector<char> wanted_;
+  std::vector<int> entered_;
+  std::vector<std::string> names_;
+  CounterSession& session_;
+};
+
+/// Ranges a run opens, repeated entries included.
+class EntryCounter : public workloads::RangeObserver {
+ public:
+  explicit EntryCounter(std::size_t ranges) : entries(ranges) {}
+  void enter(int range) override { ++entries[range]; }
+  void leave(int) override {}
+  std::vector<std::size_t> entries;
+};
+
+bool replay(CounterSession& session, Counted& counted, bool (*interrupted)(),
+            const std::function<void()>& run) {
+  for (std::size_t pass = 0;; ++pass) {
+    if (interrupted != nullptr && interrupted()) {
+      counted.problems.emplace_back("interrupted while counting");
+      return false;
+    }
+    if (pass == kMaxPasses) {
+      counted.problems.emplace_back("the counters asked for more passes than can be");
+      return false;
+    }
+    session.start();
+    run();
+    ++counted.runs;
+    if (session.stop()) return true;
+  }
+}
+
+void add_result(Counted& counted, const std::string& name, const std::vector<double>& values) {
+  auto& range = counted.ranges[std::stoul(name)];  // "12#1" reads as 12
+  if (range.empty()) range.resize(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) range[i] += values[i];
+}
+
+}  // namespace
+
+Counted count_ranges(workloads::Execution& execution, const std::vector<int>& leaves,
+                     const std::vector<std::string>& hardware, CounterDevice& device,
+                     bool (*interrupted)()) {
+  Counted counted;
+  const std::size_t ranges = execution.ranges().size();
+  counted.ranges.resize(ranges);
+  counted.passes = device.passes(hardware);
+  EntryCounter entries(ranges);
+  for (int i = 0; i < kWarmRuns; ++i) {
+    entries.entries.assign(ranges, 0);
+    execution.run(&entries);
+    execution.synchronize();
+  }
+  const std::size_t limit = std::max<std::size_t>(1, device.max_ranges(hardware));
+  for (auto begin = leaves.begin(); begin != leaves.end();) {
+    auto end = begin;
+    std::size_t opened = 0;
+    while (end != leaves.end() && (opened == 0 || opened + entries.entries[*end] <= limit)) {
+      opened += entries.entries[*end++];
+    }
+    if (opened == 0) break;  // none of the leaves runs
+    const auto session = device.open(hardware, opened);
+    ++counted.sessions;
+    CountingObserver observer(ranges, *session);
+    observer.choose(begin, end);
+    const bool complete = replay(*session, counted, interrupted, [&] {
+      observer.reset();
+      execution.run(&observer);
+      execution.synchronize();
+    });
+    if (!complete) return counted;
+    for (const auto& [name, values] : session->results()) add_result(counted, name, values);
+    begin = end;
+  }
+  const auto session = device.open(hardware, 1);
+  ++counted.sessions;
+  const bool complete = replay(*session, counted, interrupted, [&] {
+    session->push(kWhole);
+    execution.run(nullptr);
+    execution.synchronize();
+    session->pop();
+  });
+  if (!complete) return counted;
+  const auto results = session->results();
+  if (const auto found = results.find(kWhole); found != results.end())
+    counted.whole = found->second;
+  return counted;
+}
+
+}  // namespace ssmprof::probes
