@@ -1,5 +1,6 @@
 #include "reports/attribution.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
@@ -86,22 +87,29 @@ void add_derived(std::vector<AttributionRow>& rows, const Workload& workload) {
     if (!parts.empty()) whole = sum_metric(parts, places, *parts.front());
   }
   for (auto& row : rows) {
-    const Metric* time = find_metric(row.metrics, "time");
-    const Metric* flops = find_metric(row.metrics, "flops");
-    const Metric* bytes = find_metric(row.metrics, "bytes_min");
-    std::vector<Metric> derived;
-    const auto rate = MetricClass::stochastic;
-    if (time && flops) derived.push_back(quotient("flops_per_second", "FLOP/s", rate, flops, time));
-    if (time && bytes) derived.push_back(quotient("bytes_per_second", "B/s", rate, bytes, time));
-    if (flops && bytes && !(bytes->value && *bytes->value == 0)) {
-      derived.push_back(quotient("intensity", "FLOP/B", MetricClass::deterministic, flops, bytes));
+    add_rates(row.metrics);
+    if (const Metric* time = find_metric(row.metrics, "time")) {
+      Metric part = share(*time, whole);
+      put(row.metrics, std::move(part));
     }
-    if (time) derived.push_back(share(*time, whole));
-    for (auto& m : derived) put(row.metrics, std::move(m));
   }
 }
 
 }  // namespace
+
+void add_rates(std::vector<Metric>& metrics) {
+  const Metric* time = find_metric(metrics, "time");
+  const Metric* flops = find_metric(metrics, "flops");
+  const Metric* bytes = find_metric(metrics, "bytes_min");
+  const auto rate = MetricClass::stochastic;
+  std::vector<Metric> derived;
+  if (time && flops) derived.push_back(quotient("flops_per_second", "FLOP/s", rate, flops, time));
+  if (time && bytes) derived.push_back(quotient("bytes_per_second", "B/s", rate, bytes, time));
+  if (flops && bytes && !(bytes->value && *bytes->value == 0)) {
+    derived.push_back(quotient("intensity", "FLOP/B", MetricClass::deterministic, flops, bytes));
+  }
+  for (auto& m : derived) put(metrics, std::move(m));
+}
 
 const Metric* find_metric(std::span<const Metric> metrics, std::string_view id) {
   for (const auto& m : metrics) {
@@ -121,6 +129,14 @@ Metric sum_metric(std::span<const Metric* const> parts, std::span<const std::str
   Metric sum = missing(like.id, like.unit, like.cls, like.source, "");
   sum.hw_metric = like.hw_metric;
   sum.passes = like.passes;
+  // One reason that holds everywhere needs no place.
+  const auto lacks_alike = [&](const Metric* m) {
+    return m != nullptr && !m->value && m->reason == parts.front()->reason;
+  };
+  if (!parts.empty() && std::all_of(parts.begin(), parts.end(), lacks_alike)) {
+    sum.reason = parts.front()->reason;
+    return sum;
+  }
   double total = 0;
   std::optional<std::size_t> count;
   for (std::size_t i = 0; i < parts.size(); ++i) {

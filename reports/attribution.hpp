@@ -27,6 +27,9 @@ struct AttributionSpec {
 /// Throws std::invalid_argument when a component stands in two rows: no partition.
 Attribution attribute(const Workload& workload, const AttributionSpec& spec);
 
+/// Adds flops_per_second, bytes_per_second and intensity where time, flops and bytes_min are there.
+void add_rates(std::vector<Metric>& metrics);
+
 /// Whether values of this metric may be summed over ranges (peaks, rates and shares may not).
 bool is_additive(const Metric& metric);
 

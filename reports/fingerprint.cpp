@@ -57,11 +57,18 @@ const char* name_of(FingerprintScope scope) {
 const std::vector<FingerprintField>& fingerprint_fields() {
   using S = FingerprintScope;
   static const std::vector<FingerprintField> fields = {
-      {"/cpu/model", S::issued, false, false},     {"/gpu/name", S::issued, true, false},
-      {"/libraries", S::issued, false, false},     {"/flags", S::issued, false, false},
-      {"/cpu/cores", S::timed, false, false},      {"/threads", S::timed, false, false},
-      {"/gpu/driver", S::timed, true, true},       {"/gpu/clock_policy", S::timed, true, false},
-      {"/gpu/power_limit", S::timed, true, false}, {"/gpu/ecc", S::timed, true, false},
+      {"/cpu/model", S::issued, false, false},
+      {"/gpu/name", S::issued, true, false},
+      {"/libraries", S::issued, false, false},
+      {"/flags", S::issued, false, false},
+      {"/cpu/cores", S::timed, false, false},
+      {"/threads", S::timed, false, false},
+      {"/gpu/driver", S::timed, true, true},
+      {"/gpu/clock_policy", S::timed, true, false},
+      {"/gpu/clocks/sm_max", S::timed, true, false},
+      {"/gpu/clocks/memory_max", S::timed, true, false},
+      {"/gpu/power_limit", S::timed, true, false},
+      {"/gpu/ecc", S::timed, true, false},
       {"/gpu/mig", S::timed, true, false},
   };
   return fields;

@@ -1,7 +1,6 @@
 #include "reports/table.hpp"
 
 #include <algorithm>
-#include <numeric>
 
 namespace ssmprof::reports {
 namespace {
@@ -97,23 +96,30 @@ void Table::add_rule() {
   rows_.emplace_back();
 }
 
-void Table::print(std::ostream& out, const TerminalStyle& style) const {
+std::vector<int> Table::widths() const {
   std::vector<int> widths;
-  std::vector<bool> shown;
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     int width = 0;
     for (const auto& row : rows_) {
       if (!row.empty()) width = std::max(width, display_width(row[c].text));
     }
-    shown.push_back(width > 0);  // a column without a single entry says nothing
-    widths.push_back(std::max(width, display_width(columns_[c].header)));
+    // A column without a single entry says nothing.
+    widths.push_back(width == 0 ? 0 : std::max(width, display_width(columns_[c].header)));
   }
-  const auto total = [&] {
-    int sum = kIndent - kGap;
-    for (std::size_t c = 0; c < widths.size(); ++c) sum += shown[c] ? widths[c] + kGap : 0;
-    return sum;
-  };
-  while (total() > style.width) {
+  return widths;
+}
+
+int Table::total_width(const std::vector<bool>& shown) const {
+  const auto all = widths();
+  int sum = kIndent - kGap;
+  for (std::size_t c = 0; c < all.size(); ++c) sum += shown[c] ? all[c] + kGap : 0;
+  return sum;
+}
+
+std::vector<bool> Table::shown(const TerminalStyle& style) const {
+  std::vector<bool> shown;
+  for (int width : widths()) shown.push_back(width > 0);
+  while (total_width(shown) > style.width) {
     std::size_t drop = columns_.size();
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       if (!shown[c] || columns_[c].priority == 0) continue;
@@ -122,7 +128,14 @@ void Table::print(std::ostream& out, const TerminalStyle& style) const {
     if (drop == columns_.size()) break;
     shown[drop] = false;
   }
-  if (const int excess = total() - style.width; excess > 0 && !widths.empty()) {
+  return shown;
+}
+
+void Table::print(std::ostream& out, const TerminalStyle& style) const {
+  const auto shown = this->shown(style);
+  auto widths = this->widths();
+  const int total = std::min(total_width(shown), style.width);
+  if (const int excess = total_width(shown) - style.width; excess > 0 && !widths.empty()) {
     widths[0] = std::max(8, widths[0] - excess);
   }
   const auto print_row = [&](auto&& cell_at) {
@@ -147,7 +160,7 @@ void Table::print(std::ostream& out, const TerminalStyle& style) const {
   for (const auto& row : rows_) {
     if (row.empty()) {
       std::string rule;
-      for (int i = kIndent; i < total(); ++i) rule += style.unicode ? "─" : "-";
+      for (int i = kIndent; i < total; ++i) rule += style.unicode ? "─" : "-";
       out << spaces(kIndent) << inked(rule, Ink::dim, style) << '\n';
     } else {
       print_row([&](std::size_t c) { return row[c]; });

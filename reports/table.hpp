@@ -42,8 +42,13 @@ class Table {
   void add(std::vector<Cell> row);
   void add_rule();  ///< a thin line across
   void print(std::ostream& out, const TerminalStyle& style) const;
+  /// Which columns print() shows in this style.
+  std::vector<bool> shown(const TerminalStyle& style) const;
 
  private:
+  std::vector<int> widths() const;
+  int total_width(const std::vector<bool>& shown) const;
+
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;  ///< empty: a rule
 };

@@ -120,24 +120,26 @@ constexpr NumberColumn kNumbers[] = {
     {"tensor", "flops_tensor", 9},
 };
 
-std::vector<Cell> number_cells(const Workload& w, const AttributionRow& row, Footnotes& notes,
-                               const TerminalStyle& style) {
-  std::vector<Cell> cells;
+bool is_time(const NumberColumn& column) {
+  return column.metric != nullptr && std::string(column.metric) == "time";
+}
+
+void add_numbers(std::vector<Cell>& cells, const Workload& w, const AttributionRow& row,
+                 Footnotes& notes, const TerminalStyle& style, const std::vector<bool>& mask) {
   for (const auto& column : kNumbers) {
-    if (column.metric == nullptr) {
+    const Metric* m = column.metric ? find_metric(row.metrics, column.metric) : nullptr;
+    if (!mask.empty() && !mask[cells.size()]) {
+      cells.emplace_back();
+    } else if (column.metric == nullptr) {
       const auto n = ranges_of(w, row);
       cells.push_back({n == 0 ? "" : std::to_string(n)});
-      continue;
-    }
-    const Metric* m = find_metric(row.metrics, column.metric);
-    if (m != nullptr && m->id == "intensity" && m->value) {
+    } else if (m != nullptr && m->id == "intensity" && m->value) {
       cells.push_back({three_digits(*m->value)});
     } else {
       cells.push_back({metric_text(m, notes, style)});
     }
-    if (std::string(column.metric) == "time") cells.push_back({half_width_text(m), Ink::dim});
+    if (is_time(column)) cells.push_back({half_width_text(m), Ink::dim});
   }
-  return cells;
 }
 
 AttributionRow whole_row(const Workload& w, const Attribution& native) {
@@ -160,14 +162,13 @@ AttributionRow whole_row(const Workload& w, const Attribution& native) {
   return whole;
 }
 
-void print_native(std::ostream& out, const Workload& w, const Attribution& native, Footnotes& notes,
-                  const TerminalStyle& style) {
+/// The table of components. Columns masked out stay empty and ask for no footnote.
+Table native_table(const Workload& w, const Attribution& native, Footnotes& notes,
+                   const TerminalStyle& style, const std::vector<bool>& mask) {
   std::vector<Column> columns = {{"component", true, 0}, {"", true, 1}, {"share", false, 0}};
   for (const auto& n : kNumbers) {
     columns.push_back({n.header, false, n.priority});
-    if (n.metric != nullptr && std::string(n.metric) == "time") {
-      columns.push_back({style.unicode ? "±" : "+/-", false, 1});
-    }
+    if (is_time(n)) columns.push_back({style.unicode ? "±" : "+/-", false, 1});
   }
   Table table(std::move(columns));
   const int bar_width = style.width >= 120 ? 20 : style.width >= 96 ? 14 : 8;
@@ -177,14 +178,21 @@ void print_native(std::ostream& out, const Workload& w, const Attribution& nativ
     cells.push_back({share && share->value ? bar(*share->value, bar_width, style) : "", Ink::cyan});
     cells.push_back(
         {share && share->value ? human_percent(*share->value) : metric_text(share, notes, style)});
-    for (auto& c : number_cells(w, row, notes, style)) cells.push_back(std::move(c));
+    add_numbers(cells, w, row, notes, style, mask);
     table.add(std::move(cells));
   };
   for (const auto& row : native.rows) add(row, row_label(w, row), Ink::plain);
   table.add_rule();
   add(whole_row(w, native), "whole", Ink::bold);
+  return table;
+}
+
+void print_native(std::ostream& out, const Workload& w, const Attribution& native, Footnotes& notes,
+                  const TerminalStyle& style) {
+  Footnotes trial = notes;
+  const auto mask = native_table(w, native, trial, style, {}).shown(style);
   out << '\n';
-  table.print(out, style);
+  native_table(w, native, notes, style, mask).print(out, style);
 }
 
 void print_shares(std::ostream& out, const Attribution& a, Footnotes& notes,

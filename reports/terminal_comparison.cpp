@@ -22,10 +22,13 @@ bool noteworthy(const ComparisonEntry& e) {
   return e.verdict != Verdict::same && e.verdict != Verdict::improved;
 }
 
-std::string place_of(const ComparisonEntry& e) {
-  if (e.range.empty()) return e.metric.empty() ? e.workload : "whole";
+/// What a line is about: the metric of the whole, the component, or the range.
+std::string label_of(const ComparisonEntry& e) {
+  if (e.range.empty()) return e.metric.empty() ? e.workload : e.metric;
   const std::string prefix = "component:";
-  return e.range.rfind(prefix, 0) == 0 ? e.range.substr(prefix.size()) : e.range;
+  const bool row = e.range.rfind(prefix, 0) == 0;
+  const std::string place = row ? e.range.substr(prefix.size()) : e.range;
+  return (row && e.metric == "time") || e.metric.empty() ? place : place + " " + e.metric;
 }
 
 std::vector<Cell> cells_of(const ComparisonEntry& e, Footnotes& notes, const TerminalStyle& style) {
@@ -33,12 +36,11 @@ std::vector<Cell> cells_of(const ComparisonEntry& e, Footnotes& notes, const Ter
     if (v) return human(*v, e.unit, style.unicode);
     return std::string(style.unicode ? "–" : "-");
   };
-  const std::string to = style.unicode ? " … " : " .. ";
+  const std::string to = style.unicode ? "…" : "..";
   const std::string times = style.unicode ? "×" : "x";
   const std::string mark = noteworthy(e) && !e.reason.empty() ? notes.mark(e.reason) : "";
   return {
-      {place_of(e), e.range.empty() ? Ink::bold : Ink::plain},
-      {e.metric},
+      {label_of(e), e.range.empty() ? Ink::bold : Ink::plain},
       {value(e.baseline)},
       {value(e.candidate)},
       {e.ratio ? ratio_text(*e.ratio) + times : ""},
@@ -117,9 +119,9 @@ void summarize_comparisons(std::ostream& out, const Report& report, const Termin
     if (time != nullptr) {
       Footnotes unused(style);
       const auto entry = cells_of(*time, unused, style);
-      cells[1] = entry[4];
-      cells[2] = entry[5];
-      cells[3] = entry[6];
+      cells[1] = entry[3];
+      cells[2] = entry[4];
+      cells[3] = entry[5];
     }
     cells[4] = {name_of(c.verdict), ink_of(c.verdict)};
     table.add(std::move(cells));
@@ -135,15 +137,16 @@ void print_comparison(std::ostream& out, const Comparison& comparison,
                       const TerminalStyle& wanted) {
   const TerminalStyle style = clamped(wanted);
   Footnotes notes(style);
-  out << inked(shortened(comparison.name, style.width, style), Ink::bold, style) << '\n';
+  for (const auto& line : wrapped(comparison.name, style.width)) {
+    out << inked(shortened(line, style.width, style), Ink::bold, style) << '\n';
+  }
   print_parts(out, "", 0, setting_parts(comparison.settings), style);
-  Table table({{"where", true, 0},
-               {"metric", true, 0},
-               {"baseline", false, 1},
-               {"candidate", false, 1},
+  Table table({{"", true, 0},
+               {"baseline", false, 4},
+               {"candidate", false, 3},
                {"ratio", false, 0},
-               {"interval", false, 3},
-               {"bound", false, 2},
+               {"interval", false, 2},
+               {"bound", false, 1},
                {"verdict", true, 0}});
   std::size_t left_out = 0;
   std::size_t ranges = 0;
