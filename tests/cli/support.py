@@ -13,7 +13,7 @@ HAS_TORCH = os.environ.get("SSMPROF_HAS_TORCH", "1") == "1"
 
 # The smallest run of a model there is.
 QUICK = ["--device", "cpu", "--mode", "prefill", "--seqlen", "16", "--backend", "native",
-         "--warmup", "0", "--max-seconds", "0.02", "--min-samples", "3"]
+         "--warmup", "0", "--max-seconds", "0.02", "--min-samples", "3", "-q"]
 
 
 def needs_torch():

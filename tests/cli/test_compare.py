@@ -11,9 +11,8 @@ def leaf_metric(report, name):
     """The first metric of that id in a range that has a value."""
     for workload in report["workloads"]:
         for part in workload["ranges"]:
-            for metric in part["metrics"]:
-                if metric["id"] == name and metric.get("value"):
-                    return metric
+            if part["metrics"].get(name, {}).get("value"):
+                return part["metrics"][name]
     raise AssertionError(f"no range has a value of {name}")
 
 
