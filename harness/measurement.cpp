@@ -74,7 +74,7 @@ reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
 
 void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
                 workloads::Execution& execution, const probes::ProbeOptions& options,
-                reports::Workload& target, Progress& progress, bool with_time) {
+                reports::Workload& target, bool with_time) {
   std::vector<workloads::RangeObserver*> ambient;
   for (const auto& probe : probes) {
     if (!probe->available(execution.spec()).ok) continue;
@@ -84,7 +84,6 @@ void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
   for (const auto& probe : probes) {
     if (interrupted()) return;
     if (!with_time && probe->name() == "time") continue;
-    progress.begin(target.id + ": " + std::string(probe->name()));
     const auto availability = probe->available(execution.spec());
     if (availability.ok) {
       probe->measure(annotated, options, target);
@@ -94,7 +93,6 @@ void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
                                     std::string(probe->name()) + ": " + availability.reason,
                                     availability.hint});
     }
-    progress.done();
   }
 }
 

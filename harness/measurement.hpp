@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "harness/progress.hpp"
 #include "probes/probe.hpp"
 #include "reports/report.hpp"
 #include "workloads/execution.hpp"
@@ -24,9 +23,10 @@ reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
 
 /// Runs the probes one after the other, phase by phase; those that cannot measure leave their
 /// metrics missing with the reason, and the rest goes on. Stops early when interrupted.
+/// Without `with_time` the time probe is left out: the caller has timed already.
 void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
                 workloads::Execution& execution, const probes::ProbeOptions& options,
-                reports::Workload& target, Progress& progress, bool with_time = true);
+                reports::Workload& target, bool with_time = true);
 
 /// Adds the native, design and paper attributions.
 void attribute_all(reports::Workload& workload);

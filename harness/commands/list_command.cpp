@@ -59,7 +59,8 @@ Entries components() {
 
 Entries metrics() {
   Entries entries;
-  for (const auto& [id, definition] : reports::metric_definitions().items()) {
+  const auto definitions = reports::metric_definitions();
+  for (const auto& [id, definition] : definitions.items()) {
     entries.push_back(
         {id, definition.value("unit", "") + " — " + definition.value("definition", "")});
   }

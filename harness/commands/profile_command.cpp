@@ -7,6 +7,7 @@
 #include "harness/measurement.hpp"
 #include "harness/model_options.hpp"
 #include "harness/output.hpp"
+#include "harness/progress.hpp"
 #include "harness/roofline.hpp"
 #include "harness/run_options.hpp"
 
@@ -44,8 +45,7 @@ class ProfileCommand : public Command {
     const auto tokens = model_.load_tokens_for(*checkpoint);
 
     auto report = new_report(reports::Report::Kind::run, base);
-    Progress progress(static_cast<int>(backends.size() * specs.size() * probes.size()),
-                      !run_.quiet);
+    Progress progress(static_cast<int>(backends.size() * specs.size()), !run_.quiet);
     const auto ceilings = workloads::measure_ceilings(base);
     CrossCheck cross_check(*checkpoint, tokens, model_.seed);
 
@@ -61,7 +61,9 @@ class ProfileCommand : public Command {
         spec.backend = backend;
         const auto execution = model->prepare(spec, tokens, model_.seed);
         auto workload = lay_out(*checkpoint, *execution, model_.seed, model_.tokens, "");
-        run_probes(probes, *execution, options, workload, progress);
+        progress.begin(workload.id);
+        run_probes(probes, *execution, options, workload);
+        progress.done();
         attribute_all(workload);
         workload.roofline = roofline(workload, execution->ranges(), ceilings);
         if (!run_.quiet) {

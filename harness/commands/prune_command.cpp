@@ -9,6 +9,7 @@
 #include "harness/model_options.hpp"
 #include "harness/names.hpp"
 #include "harness/output.hpp"
+#include "harness/progress.hpp"
 #include "harness/prune_study.hpp"
 #include "harness/roofline.hpp"
 #include "harness/run_options.hpp"
@@ -188,7 +189,6 @@ void PruneCommand::measure(Study& study, const workloads::ExecutionSpec& spec,
   const bool timed = std::any_of(probes.begin(), probes.end(),
                                  [](const auto& probe) { return probe->name() == "time"; });
   if (timed) {
-    progress.begin(workloads.front().id + ": interleaved timing");
     std::vector<workloads::Execution*> runs;
     std::vector<reports::Workload*> targets;
     for (std::size_t i = 0; i < executions.size(); ++i) {
@@ -196,10 +196,9 @@ void PruneCommand::measure(Study& study, const workloads::ExecutionSpec& spec,
       targets.push_back(&workloads[i]);
     }
     probes::measure_interleaved(runs, options, targets);
-    progress.done();
   }
   for (std::size_t i = 0; i < executions.size(); ++i) {
-    run_probes(probes, *executions[i], options, workloads[i], progress, false);
+    run_probes(probes, *executions[i], options, workloads[i], false);
     for (auto& metric : logit_loss(study.logits[i], study.logits[0])) {
       workloads[i].metrics.push_back(std::move(metric));
     }
@@ -250,9 +249,7 @@ reports::ExitCode PruneCommand::run() {
   const auto scores = compute_scores(*checkpoint, checkpoint, scoring);
 
   auto report = new_report(reports::Report::Kind::comparison, base);
-  const std::size_t per_study = 1 + variants.size() * (run_.probes().size());
-  Progress progress(static_cast<int>(backends.size() * ratios.size() * specs.size() * per_study),
-                    !run_.quiet);
+  Progress progress(static_cast<int>(backends.size() * ratios.size() * specs.size()), !run_.quiet);
   const auto ceilings = workloads::measure_ceilings(base);
   for (const auto backend : backends) {
     for (const double ratio : ratios) {
@@ -263,7 +260,9 @@ reports::ExitCode PruneCommand::run() {
       for (auto spec : specs) {
         if (interrupted()) break;
         spec.backend = backend;
+        progress.begin(workload_id(*checkpoint, spec, study_label(score_, ratio)));
         measure(study, spec, tokens, ceilings, report, progress);
+        progress.done();
       }
     }
   }
