@@ -5,7 +5,6 @@
 #include "kernels/cpu/isa.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tasks.hpp"
-#include "kernels/parallel.hpp"
 
 namespace ssmprof::kernels::cpu {
 
@@ -17,7 +16,7 @@ void causal_conv1d(const CausalConv1dArgs& args, int requested) {
   const Blocks blocks = divide(args.channels, 64, 256, spans, threads);
   const std::int64_t size = round_up(loops.conv_scratch(blocks.size, args.width), 16);
   float* const memory = scratch(size * threads);
-  parallel_for(spans * blocks.count, threads, [&](std::int64_t task, int thread) {
+  run_tasks(spans * blocks.count, threads, [&](std::int64_t task, int thread) {
     const Span span = span_at(task / blocks.count, args.length, args.sequences);
     const std::int64_t first = task % blocks.count * blocks.size;
     loops.conv(args, span, first, std::min(blocks.size, args.channels - first),

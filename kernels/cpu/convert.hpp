@@ -24,9 +24,12 @@ inline float to_float(F16 v) {
   const std::uint32_t sign = static_cast<std::uint32_t>(v.bits & 0x8000U) << 16;
   const std::uint32_t magnitude = static_cast<std::uint32_t>(v.bits & 0x7fffU) << 13;
   if (magnitude >= (0x1fU << 23)) return std::bit_cast<float>(sign | 0x7f800000U | magnitude);
-  // Rebias 15 → 127 by a multiplication with 2^112, which also normalizes subnormals.
-  const float scaled = std::bit_cast<float>(magnitude) * 0x1p112F;
-  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
+  if (magnitude >= (1U << 23)) {  // normal: rebias the exponent from 15 to 127
+    return std::bit_cast<float>(sign | (magnitude + (112U << 23)));
+  }
+  // Subnormal: the same digits behind a leading one, which is taken away again.
+  const float value = std::bit_cast<float>(magnitude + (113U << 23)) - 0x1p-14F;
+  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(value));
 }
 
 template <typename T>

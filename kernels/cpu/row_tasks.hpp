@@ -16,7 +16,7 @@ void run_rows(void (*loop)(const Args&, std::int64_t, std::int64_t, float*), con
   const Blocks blocks = divide(tokens, 1, 64, 1, threads);
   const std::int64_t size = lines * round_up(channels, 16);
   float* const memory = scratch(size * threads);
-  parallel_for(blocks.count, threads, [&](std::int64_t task, int thread) {
+  run_tasks(blocks.count, threads, [&](std::int64_t task, int thread) {
     const std::int64_t first = task * blocks.size;
     loop(args, first, std::min(blocks.size, tokens - first), memory + thread * size);
   });

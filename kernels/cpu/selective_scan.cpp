@@ -5,7 +5,6 @@
 #include "kernels/cpu/isa.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tasks.hpp"
-#include "kernels/parallel.hpp"
 
 namespace ssmprof::kernels::cpu {
 
@@ -17,7 +16,7 @@ void selective_scan(const SelectiveScanArgs& args, int requested) {
   const Blocks blocks = divide(args.channels, loops.width, 64, spans, threads);
   const std::int64_t size = round_up(loops.scan_scratch(blocks.size, args.state), 16);
   float* const memory = scratch(size * threads);
-  parallel_for(spans * blocks.count, threads, [&](std::int64_t task, int thread) {
+  run_tasks(spans * blocks.count, threads, [&](std::int64_t task, int thread) {
     const Span span = span_at(task / blocks.count, args.length, args.sequences);
     const std::int64_t first = task % blocks.count * blocks.size;
     loops.scan(args, span, first, std::min(blocks.size, args.channels - first),
@@ -30,7 +29,7 @@ void selective_state_update(const SelectiveStateUpdateArgs& args, int requested)
   const int threads =
       worthwhile_threads(requested, static_cast<double>(args.batch * args.channels * args.state));
   const Blocks blocks = divide(args.channels, 64, 1024, args.batch, threads);
-  parallel_for(args.batch * blocks.count, threads, [&](std::int64_t task, int) {
+  run_tasks(args.batch * blocks.count, threads, [&](std::int64_t task, int) {
     const std::int64_t first = task % blocks.count * blocks.size;
     loops.scan_update(args, task / blocks.count, first,
                       std::min(blocks.size, args.channels - first));

@@ -5,7 +5,6 @@
 #include "kernels/cpu/isa.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tasks.hpp"
-#include "kernels/parallel.hpp"
 
 namespace ssmprof::kernels::cpu {
 
@@ -29,7 +28,7 @@ void ssd(const SsdArgs& args, int requested) {
   const std::int64_t size = round_up(loops.ssd_scratch(args, largest), 16);
   float* const memory = scratch(size * threads);
   const std::int64_t per_span = args.groups * blocks.count;
-  parallel_for(spans * per_span, threads, [&](std::int64_t task, int thread) {
+  run_tasks(spans * per_span, threads, [&](std::int64_t task, int thread) {
     const Span span = span_at(task / per_span, args.length, args.sequences);
     const std::int64_t group = task % per_span / blocks.count;
     const std::int64_t first = task % blocks.count * blocks.size;
@@ -44,7 +43,7 @@ void ssd_state_update(const SsdStateUpdateArgs& args, int requested) {
   const int threads = worthwhile_threads(
       requested, static_cast<double>(args.batch * args.heads * args.head_dim * args.state) / 4.0);
   const Blocks blocks = divide(args.heads, 1, args.heads, args.batch, threads);
-  parallel_for(args.batch * blocks.count, threads, [&](std::int64_t task, int) {
+  run_tasks(args.batch * blocks.count, threads, [&](std::int64_t task, int) {
     const std::int64_t first = task % blocks.count * blocks.size;
     loops.ssd_update(args, task / blocks.count, first, std::min(blocks.size, args.heads - first));
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "kernels/cpu/flush_subnormals.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/parallel.hpp"
 
@@ -12,6 +13,15 @@ namespace ssmprof::kernels::cpu {
 /// millisecond the caller alone is quicker than waking others.
 inline int worthwhile_threads(int requested, double work) {
   return work < 131072.0 ? 1 : thread_count(requested);
+}
+
+/// parallel_for with subnormal numbers flushed to zero.
+template <typename Body>
+void run_tasks(std::int64_t tasks, int threads, const Body& body) {
+  parallel_for(tasks, threads, [&](std::int64_t task, int thread) {
+    const FlushSubnormals flush;
+    body(task, thread);
+  });
 }
 
 /// A range cut into `count` blocks of `size` (the last may be shorter).
