@@ -9,7 +9,7 @@ namespace ssmprof::kernels::cpu::SSMPROF_ISA {
 namespace {
 
 inline std::int64_t conv_scratch(std::int64_t channels, std::int64_t width) {
-  return (2 * width + 3) * round_up(channels, W);
+  return (3 * width + 2) * round_up(channels, W);
 }
 
 /// One sequence and a block of channels: a ring of the last `width` rows in fp32.
@@ -20,13 +20,13 @@ inline void causal_conv1d(const CausalConv1dArgs& args, const Span& span, std::i
   float* ring = weight + width * padded;
   float* bias = ring + width * padded;
   float* out = bias + padded;
-  float* column = out + padded;
+  float* columns = out + padded;  // the weights before their transposition
   const std::int64_t history = width - 1;
   const std::int64_t states_at = span.index * history * args.channels + first;
 
+  load_row(args.dtype, args.weight, first * width, channels * width, columns, channels * width);
   for (std::int64_t i = 0; i < channels; ++i) {
-    load_row(args.dtype, args.weight, (first + i) * width, width, column, width);
-    for (std::int64_t k = 0; k < width; ++k) weight[k * padded + i] = column[k];
+    for (std::int64_t k = 0; k < width; ++k) weight[k * padded + i] = columns[i * width + k];
   }
   for (std::int64_t i = channels; i < padded; ++i) {
     for (std::int64_t k = 0; k < width; ++k) weight[k * padded + i] = 0.0F;

@@ -91,6 +91,36 @@ SSMPROF_INLINE void store_part(T* p, Vec v, std::int64_t count) {
   for (std::int64_t i = 0; i < count; ++i) p[i] = part[i];
 }
 
+#if SSMPROF_SIMD_BITS == 512
+SSMPROF_INLINE __mmask16 first_lanes(std::int64_t count) {
+  return static_cast<__mmask16>((1U << count) - 1U);
+}
+SSMPROF_INLINE Vec load_part(const float* p, std::int64_t count) {
+  return (Vec)_mm512_maskz_loadu_ps(first_lanes(count), p);
+}
+SSMPROF_INLINE void store_part(float* p, Vec v, std::int64_t count) {
+  _mm512_mask_storeu_ps(p, first_lanes(count), (__m512)v);
+}
+SSMPROF_INLINE Vec load_part(const Bf16* p, std::int64_t count) {
+  const __m256i bits = _mm256_maskz_loadu_epi16(first_lanes(count), p);
+  return (Vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16);
+}
+SSMPROF_INLINE Vec load_part(const F16* p, std::int64_t count) {
+  return (Vec)_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first_lanes(count), p));
+}
+#elif SSMPROF_SIMD_BITS == 256
+SSMPROF_INLINE __m256i first_lanes(std::int64_t count) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), lanes);
+}
+SSMPROF_INLINE Vec load_part(const float* p, std::int64_t count) {
+  return (Vec)_mm256_maskload_ps(p, first_lanes(count));
+}
+SSMPROF_INLINE void store_part(float* p, Vec v, std::int64_t count) {
+  _mm256_maskstore_ps(p, first_lanes(count), (__m256)v);
+}
+#endif
+
 /// Sum of the lanes, always in the same order.
 SSMPROF_INLINE float sum(Vec v) {
   float lanes[W];
