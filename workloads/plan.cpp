@@ -1,7 +1,7 @@
 #include "workloads/plan.hpp"
 
 #include <algorithm>
-#include <cstdio>
+#include <string>
 #include <utility>
 
 #include "kernels/causal_conv1d.hpp"
@@ -52,13 +52,12 @@ class Planner {
   std::vector<RangeSpec> plan() {
     open("forward", -1, -1);
     embedding();
-    const auto digits = static_cast<int>(std::to_string(config_.n_layer - 1).size());
+    const std::size_t digits = std::max<std::size_t>(2, std::to_string(config_.n_layer - 1).size());
     for (std::int64_t i = 0; i < config_.n_layer; ++i) {
-      char name[32];
-      std::snprintf(name, sizeof name, "layer.%0*lld", std::max(2, digits),
-                    static_cast<long long>(i));
+      const std::string number = std::to_string(i);
+      const std::string name = "layer." + std::string(digits - number.size(), '0') + number;
       layer_ = static_cast<int>(i);
-      prefix_ = std::string(name) + "/";
+      prefix_ = name + "/";
       parent_ = open(name, 0, layer_);
       layer();
     }
@@ -267,6 +266,26 @@ Cost total_cost(const std::vector<RangeSpec>& ranges) {
     if (range.leaf) total += range.cost;
   }
   return total;
+}
+
+std::uint64_t decode_floor_bytes(const ModelConfig& config, const ExecutionSpec& spec) {
+  std::uint64_t weights = 0;
+  for (const auto& tensor : expected_tensors(config)) {
+    if (tensor.name == "backbone.embeddings.weight" && !config.tie_embeddings) continue;
+    std::uint64_t elements = 1;
+    for (const std::int64_t extent : tensor.shape) elements *= static_cast<std::uint64_t>(extent);
+    weights += elements;
+  }
+  std::uint64_t ssm = 0;
+  std::uint64_t conv = 0;
+  for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
+    ssm += static_cast<std::uint64_t>(config.d_inner *
+                                      config.d_state[static_cast<std::size_t>(layer)]);
+    conv += static_cast<std::uint64_t>(config.conv_channels(layer) * (config.d_conv - 1));
+  }
+  const auto batch = static_cast<std::uint64_t>(spec.batch);
+  return (weights + 2 * batch * conv) * kernels::size_of(spec.dtype) +
+         2 * batch * ssm * kernels::size_of(spec.state_dtype);
 }
 
 std::int64_t torch_ssd_chunk(const ModelConfig& config, std::int64_t length) {

@@ -29,6 +29,11 @@ std::vector<RangeSpec> plan_ranges(const ModelConfig& config, const ExecutionSpe
 /// Sum over the leaves.
 kernels::Cost total_cost(const std::vector<RangeSpec>& ranges);
 
+/// What one decode step must move at least when only weights and states count (perfmamba's floor):
+/// every weight that a step uses once (the embedding table only as a tied head), the SSM state and
+/// the convolution's state read and written. Activations, in plan_ranges(), come on top.
+std::uint64_t decode_floor_bytes(const ModelConfig& config, const ExecutionSpec& spec);
+
 /// The chunk length the torch backend executes SSD with: min(config.chunk_size, length).
 std::int64_t torch_ssd_chunk(const ModelConfig& config, std::int64_t length);
 
