@@ -159,6 +159,7 @@ AttributionRow whole_row(const Workload& w, const Attribution& native) {
     else
       *at = m;
   }
+  add_rates(whole.metrics);
   return whole;
 }
 
