@@ -1,0 +1,223 @@
+#include "probes/cupti/tracer.hpp"
+
+#include <cstdlib>
+#include <cupti.h>
+#include <mutex>
+
+#include "probes/cupti/check.hpp"
+#include "probes/cupti/library.hpp"
+#include "probes/gpu.hpp"
+
+namespace ssmprof::probes::cupti {
+
+namespace {
+
+#if CUPTI_API_VERSION >= 130000
+using KernelRecord = CUpti_ActivityKernel10;
+using CopyRecord = CUpti_ActivityMemcpy6;
+#else
+using KernelRecord = CUpti_ActivityKernel9;
+using CopyRecord = CUpti_ActivityMemcpy5;
+#endif
+using FillRecord = CUpti_ActivityMemset4;
+
+constexpr CUpti_ActivityKind kKinds[] = {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
+                                         CUPTI_ACTIVITY_KIND_MEMCPY,
+                                         CUPTI_ACTIVITY_KIND_MEMSET,
+                                         CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION,
+                                         CUPTI_ACTIVITY_KIND_RUNTIME,
+                                         CUPTI_ACTIVITY_KIND_DRIVER,
+                                         CUPTI_ACTIVITY_KIND_OVERHEAD};
+
+constexpr std::size_t kBufferBytes = std::size_t{4} << 20, kPreallocated = 8;
+
+/// Buffers that CUPTI fills, and those it has filled. The callbacks carry no user pointer, hence
+/// one for the process.
+class Buffers {
+ public:
+  struct Filled {
+    std::uint8_t* data;
+    std::size_t bytes;
+  };
+
+  static Buffers& instance() {
+    static Buffers buffers;
+    return buffers;
+  }
+  void preallocate() {
+    const std::lock_guard lock(mutex_);
+    while (free_.size() < kPreallocated) free_.push_back(allocate());
+  }
+  std::uint8_t* take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) return allocate();
+    auto* buffer = free_.back();
+    free_.pop_back();
+    return buffer;
+  }
+  void filled(std::uint8_t* data, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    filled_.push_back({data, bytes});
+  }
+  std::vector<Filled> drain() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(filled_, {});
+  }
+  void give_back(std::uint8_t* data) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(data);
+  }
+
+ private:
+  static std::uint8_t* allocate() {
+    return static_cast<std::uint8_t*>(std::aligned_alloc(4096, kBufferBytes));
+  }
+  std::mutex mutex_;
+  std::vector<std::uint8_t*> free_;  // never freed: CUPTI may ask until the process ends
+  std::vector<Filled> filled_;
+};
+
+void CUPTIAPI on_request(std::uint8_t** buffer, std::size_t* size, std::size_t* max_records) {
+  *buffer = Buffers::instance().take();
+  *size = *buffer != nullptr ? kBufferBytes : 0;
+  *max_records = 0;
+}
+
+void CUPTIAPI on_complete(CUcontext, std::uint32_t, std::uint8_t* buffer, std::size_t,
+                          std::size_t valid) {
+  Buffers::instance().filled(buffer, valid);
+}
+
+/// Turns CUPTI's records into ours. Records are packed: fields are copied before use.
+class Reader {
+ public:
+  explicit Reader(ActivityLog& log) : log_(log) {}
+
+  void read(CUpti_Activity* record) {
+    switch (record->kind) {
+      case CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL:
+      case CUPTI_ACTIVITY_KIND_KERNEL:
+        read_kernel(*reinterpret_cast<const KernelRecord*>(record));
+        break;
+      case CUPTI_ACTIVITY_KIND_MEMCPY:
+        read_transfer(*reinterpret_cast<const CopyRecord*>(record), DeviceActivity::Kind::copy);
+        break;
+      case CUPTI_ACTIVITY_KIND_MEMSET:
+        read_transfer(*reinterpret_cast<const FillRecord*>(record), DeviceActivity::Kind::fill);
+        break;
+      case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: {
+        const auto& external = *reinterpret_cast<const CUpti_ActivityExternalCorrelation*>(record);
+        const std::uint32_t correlation = external.correlationId;
+        const std::uint64_t id = external.externalId;
+        log_.external.insert_or_assign(correlation, id);
+        break;
+      }
+      case CUPTI_ACTIVITY_KIND_OVERHEAD: {
+        const auto& overhead = *reinterpret_cast<const CUpti_ActivityOverhead3*>(record);
+        const std::uint64_t start = overhead.start, end = overhead.end;
+        if (end > start) log_.overhead += static_cast<double>(end - start) * 1e-9;
+        break;
+      }
+      default:
+        break;  // API calls: only their correlation with ranges matters
+    }
+  }
+
+ private:
+  void read_kernel(const KernelRecord& kernel) {
+    DeviceActivity activity;
+    activity.start = kernel.start;
+    activity.end = kernel.end;
+    activity.correlation = kernel.correlationId;
+    activity.graph_node = kernel.graphNodeId;
+    activity.grid = {kernel.gridX, kernel.gridY, kernel.gridZ};
+    activity.block = {kernel.blockX, kernel.blockY, kernel.blockZ};
+    activity.registers = kernel.registersPerThread;
+    activity.shared_bytes =
+        std::int64_t{kernel.staticSharedMemory} + std::int64_t{kernel.dynamicSharedMemory};
+    const char* name = kernel.name;
+    activity.name = name_index(name != nullptr ? name : "");
+    log_.activities.push_back(activity);
+  }
+
+  template <typename Record>
+  void read_transfer(const Record& record, DeviceActivity::Kind kind) {
+    DeviceActivity activity;
+    activity.kind = kind;
+    activity.start = record.start;
+    activity.end = record.end;
+    activity.correlation = record.correlationId;
+    activity.graph_node = record.graphNodeId;
+    activity.bytes = record.bytes;
+    log_.activities.push_back(activity);
+  }
+
+  int name_index(const char* name) {
+    const auto [entry, fresh] = index_.try_emplace(name, static_cast<int>(log_.names.size()));
+    if (fresh) log_.names.emplace_back(name);
+    return entry->second;
+  }
+
+  ActivityLog& log_;
+  std::unordered_map<std::string, int> index_;
+};
+
+}  // namespace
+
+Tracer::Tracer() {
+  Buffers::instance().preallocate();
+  check(cuptiActivityRegisterCallbacks(on_request, on_complete), "cuptiActivityRegisterCallbacks");
+  for (const auto kind : kKinds) {
+    if (const auto status = cuptiActivityEnable(kind); status != CUPTI_SUCCESS) {
+      for (const auto other : kKinds) cuptiActivityDisable(other);
+      check(status, "cuptiActivityEnable");
+    }
+  }
+}
+
+Tracer::~Tracer() {
+  for (const auto kind : kKinds) cuptiActivityDisable(kind);
+  cuptiActivityFlushAll(0);
+  for (const auto& buffer : Buffers::instance().drain()) {
+    Buffers::instance().give_back(buffer.data);
+  }
+}
+
+void Tracer::push(std::uint64_t external_id) {
+  cuptiActivityPushExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, external_id);
+}
+
+void Tracer::pop() {
+  std::uint64_t last = 0;
+  cuptiActivityPopExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, &last);
+}
+
+ActivityLog Tracer::collect() {
+  check(cuptiActivityFlushAll(0), "cuptiActivityFlushAll");
+  ActivityLog log;
+  Reader reader(log);
+  for (const auto& buffer : Buffers::instance().drain()) {
+    CUpti_Activity* record = nullptr;
+    while (cuptiActivityGetNextRecord(buffer.data, buffer.bytes, &record) == CUPTI_SUCCESS) {
+      reader.read(record);
+    }
+    Buffers::instance().give_back(buffer.data);
+  }
+  std::size_t dropped = 0;
+  if (cuptiActivityGetNumDroppedRecords(nullptr, 0, &dropped) == CUPTI_SUCCESS) {
+    log.dropped = dropped;
+  }
+  return log;
+}
+
+Availability activity_available(int device_index) {
+  std::string reason;
+  if (!find_gpu(device_index, reason)) {
+    return {false, reason, "tracing needs an NVIDIA GPU and its driver"};
+  }
+  const auto subscription = probe_subscription();
+  if (!subscription.free) return {false, subscription.finding, subscription.hint};
+  return {};
+}
+
+}  // namespace ssmprof::probes::cupti
