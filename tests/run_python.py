@@ -3,6 +3,7 @@
 A test is a script: exit code 0 passed, 77 skipped (after a line "SKIPPED: reason"), anything else
 failed. It finds the program in SSMPROF_PROGRAM and the repository in SSMPROF_SOURCE_DIR. A test
 whose modules are not installed is skipped by name here, so that tests just import what they need.
+Modules of tests/cli and tests/reports can be imported from everywhere.
 """
 
 import ast
@@ -24,7 +25,8 @@ def imported_modules(path):
 
 def main():
     test = os.path.abspath(sys.argv[1])
-    sys.path.insert(0, os.path.dirname(test))
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:0] = [os.path.dirname(test), os.path.join(here, "cli"), os.path.join(here, "reports")]
     roots = {name.split(".")[0] for name in imported_modules(test)}
     missing = sorted(name for name in roots if importlib.util.find_spec(name) is None)
     if missing:

@@ -35,6 +35,12 @@ def tiny_report(path, model="mamba-tiny", *more):
     return json.loads(pathlib.Path(path).read_text())
 
 
+def timed_report(path):
+    """A report that holds times."""
+    done = run("profile", "--model", "mamba-tiny", *QUICK, "--probes", "time,analytic", "-o", path)
+    assert done.returncode == 0, f"exit code {done.returncode}: {done.stderr}"
+
+
 def scratch():
     return tempfile.TemporaryDirectory(prefix="ssmprof-test-")
 

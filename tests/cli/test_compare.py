@@ -68,6 +68,18 @@ def main():
         checks.check(lost == 1, f"a vanished range is a regression: {lost} {done.stderr}"
                      f"{done.stdout}")
 
+        # Formulas hold on any machine; a time does not compare with one of another machine.
+        moved = copy.deepcopy(report)
+        moved["environment"]["cpu"]["model"] = "another"
+        moved["environment"]["os"] = "another"
+        anywhere, done = code(folder / "run.json", stored("moved.json", moved))
+        checks.check(anywhere == 0, f"formulas compare anywhere: {anywhere} {done.stdout}")
+        support.timed_report(folder / "timed.json")
+        timed = json.loads((folder / "timed.json").read_text())
+        timed["environment"]["cpu"]["model"] = "another"
+        elsewhere, done = code(folder / "timed.json", stored("elsewhere.json", timed))
+        checks.check(elsewhere == 4, f"times of another machine do not: {elsewhere} {done.stdout}")
+
         other = support.tiny_report(folder / "mamba2.json", "mamba2-tiny")
         checks.check(other["workloads"], "the other report has a workload")
         apart, done = code(folder / "run.json", folder / "mamba2.json")
