@@ -21,7 +21,7 @@ struct Parts {
 const std::map<std::string, bool>& additive_ids() {
   static const std::map<std::string, bool> ids = [] {
     std::map<std::string, bool> all;
-    const nlohmann::json definitions = metric_definitions();
+    const nlohmann::json& definitions = metric_definitions();
     for (const auto& [id, d] : definitions.items()) all[id] = d.at("additive").get<bool>();
     return all;
   }();

@@ -13,7 +13,7 @@ const std::string& data_file(const std::string& stem) {
   return found->second;
 }
 
-nlohmann::json metric_definitions() {
+const nlohmann::json& metric_definitions() {
   static const nlohmann::json definitions = nlohmann::json::parse(data_file("definitions"));
   return definitions;
 }

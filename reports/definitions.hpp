@@ -6,7 +6,7 @@
 namespace ssmprof::reports {
 
 /// Metric id → {unit, class, definition, source, additive} (reports/data/definitions.json).
-nlohmann::json metric_definitions();
+const nlohmann::json& metric_definitions();
 
 /// An embedded data file of this library by its stem: "policy", "definitions", "report.schema".
 const std::string& data_file(const std::string& stem);

@@ -67,7 +67,7 @@ void Policy::override_threshold(double threshold) {
   if (!(threshold >= 0 && threshold < 1)) {
     throw InputError("--threshold: not in [0, 1): give a fraction, 0.05 for 5 %");
   }
-  const nlohmann::json definitions = metric_definitions();
+  const nlohmann::json& definitions = metric_definitions();
   for (auto& [id, rule] : metrics) {
     if (!definitions.contains(id) || definitions[id]["class"] != "stochastic") continue;
     rule.threshold = rule.paired_threshold = threshold;
