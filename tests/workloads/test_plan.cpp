@@ -251,12 +251,17 @@ TEST_CASE("biases of projections are counted") {
 }
 
 TEST_CASE("shares of a layer's FLOPs per token are the published ones") {
-  const auto one = layer_flops(plan_ranges(preset("mamba-130m"), prefill(8, 2048)), 3);
+  // Published with 9·N FLOP per channel for the scan (an exponential and separate additions);
+  // ours is 6·N + 4, so the published shares follow from our counts with that row exchanged.
+  auto one = layer_flops(plan_ranges(preset("mamba-130m"), prefill(8, 2048)), 3);
+  CHECK(one.at(Component::scan) / sum(one) == Approx(0.0201).margin(0.0001));
+  CHECK(one.at(Component::scan) == Approx((6 * 16 + 4) * 16384.0 * 1536));
+  one[Component::scan] = 9 * 16 * 16384.0 * 1536;
   const double all_one = sum(one);
+  CHECK(one.at(Component::scan) / all_one == Approx(0.029).margin(0.0005));
   CHECK(one.at(Component::in_proj) / all_one == Approx(0.61).margin(0.005));
   CHECK(one.at(Component::x_proj) / all_one == Approx(0.032).margin(0.0005));
   CHECK(one.at(Component::dt_proj) / all_one == Approx(0.019).margin(0.0005));
-  CHECK(one.at(Component::scan) / all_one == Approx(0.02).margin(0.001));
   CHECK(one.at(Component::conv) / all_one == Approx(0.002).margin(0.0005));
   CHECK(one.at(Component::out_proj) / all_one == Approx(0.31).margin(0.005));
   const auto two = layer_flops(plan_ranges(preset("mamba2-130m"), prefill(8, 2048)), 3);
