@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 import transformers
@@ -95,39 +96,53 @@ def expected_logits(model, ids):
 
 
 class Parity:
+    """Runs the comparisons, two at a time, and counts."""
+
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
-        self.checks = self.failures = 0
-        self.worst = 0.0
+        self.workers = ThreadPoolExecutor(2)
+        self.running = []
+        self.names = 0
+
+    def new_path(self, kind):
+        self.names += 1
+        return self.folder / f"{kind}-{self.names}"
 
     def tokens(self, length, vocab=67):
         ids = torch.randint(0, vocab, (BATCH, length))
-        path = self.folder / "tokens.json"
+        path = self.new_path("tokens").with_suffix(".json")
         path.write_text(json.dumps(ids.tolist()))
         return ids, path
 
     def verify(self, what, checkpoint, logits, tokens, *, dtype="fp32", tolerance=TOLERANCE,
                fails=False):
-        """Runs verify; every line it prints must be within the tolerance (or, `fails`, not)."""
-        expected = self.folder / "expected.safetensors"
+        """Every line that verify prints must be within the tolerance (or, `fails`, not)."""
+        expected = self.new_path("expected").with_suffix(".safetensors")
         save_file({"logits": logits}, expected)
-        done = subprocess.run(
-            [PROGRAM, "verify", "--model", checkpoint, "--tokens", tokens, "--expect", expected,
-             "--dtype", dtype, "--backend", "torch,native", "--device", "cpu", "--tolerance",
-             str(tolerance)], capture_output=True, text=True, timeout=300, check=False)
-        errors = [float(e) for e in re.findall(r"relative error (\S+)", done.stdout)]
-        compared = done.stdout.count("against --expect")
-        good = done.returncode == (1 if fails else 0) and compared == 2
-        self.checks += 1
-        if not good:
-            self.failures += 1
-            print(f"FAILED: {what}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
-        elif not fails and dtype == "fp32":
-            self.worst = max([self.worst, *errors])
-        return errors
+        command = [PROGRAM, "verify", "--model", checkpoint, "--tokens", tokens, "--expect",
+                   expected, "--dtype", dtype, "--backend", "torch,native", "--device", "cpu",
+                   "--tolerance", str(tolerance), "--threads", "1"]
 
-    def save(self, model, name="model", **more):
-        path = self.folder / name
+        def judge():
+            done = subprocess.run(command, capture_output=True, text=True, timeout=600,
+                                  check=False)
+            compared = done.stdout.count("against --expect")
+            if done.returncode != (1 if fails else 0) or compared != 2:
+                print(f"FAILED: {what}: exit code {done.returncode}\n{done.stdout}{done.stderr}",
+                      flush=True)
+                return False, 0.0
+            errors = re.findall(r"relative error (\S+)", done.stdout)
+            return True, max(map(float, errors)) if dtype == "fp32" and not fails else 0.0
+
+        self.running.append(self.workers.submit(judge))
+
+    def finish(self):
+        """(comparisons, failures, the largest error of those in fp32)."""
+        results = [job.result() for job in self.running]
+        return len(results), sum(not good for good, _ in results), max(e for _, e in results)
+
+    def save(self, model, **more):
+        path = self.new_path("model")
         model.save_pretrained(path, **more)
         return path
 
@@ -145,11 +160,11 @@ def files_of_other_kinds(parity):
     for family in ("mamba", "mamba2"):
         model = make_model(family)
         ids, tokens = parity.tokens(63)
-        sharded = parity.save(model, "sharded", max_shard_size="20KB")
+        sharded = parity.save(model, max_shard_size="20KB")
         assert (sharded / "model.safetensors.index.json").exists(), "the index was not written"
         parity.verify(f"{family}, sharded", sharded, expected_logits(model, ids), tokens)
         for dtype in (torch.bfloat16, torch.float16):
-            stored = parity.save(model.to(dtype), f"stored-{dtype}")
+            stored = parity.save(model.to(dtype))
             rounded = expected_logits(model.float(), ids)
             parity.verify(f"{family}, stored in {dtype}", stored, rounded, tokens)
             short = "bf16" if dtype == torch.bfloat16 else "fp16"
@@ -159,11 +174,11 @@ def files_of_other_kinds(parity):
 
 def state_spaces_folder(parity, model, family):
     """The same weights in the layout of the original repository."""
-    hf = parity.save(model, "hf")
+    hf = parity.save(model)
     tensors = {k.replace("embeddings", "embedding"): v
                for k, v in load_file(hf / "model.safetensors").items()}
-    folder = parity.folder / "state-spaces"
-    folder.mkdir(exist_ok=True)
+    folder = parity.new_path("state-spaces")
+    folder.mkdir()
     save_file(tensors, folder / "model.safetensors")
     c = model.config
     ssm = {"d_state": c.state_size, "d_conv": c.conv_kernel, "expand": c.expand}
@@ -208,7 +223,7 @@ def state_spaces(parity):
 
 
 def must_notice(parity):
-    """The comparison itself can fail: without D, or with one weight moved, it must."""
+    """The comparison itself can fail: where the layer has lost its D, it must."""
     for family in ("mamba", "mamba2"):
         model = make_model(family)
         checkpoint = parity.save(model)
@@ -221,8 +236,9 @@ def must_notice(parity):
 
 def main():
     torch.manual_seed(20251122)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ssmprof-parity-") as folder:
         parity = Parity(folder)
@@ -235,9 +251,10 @@ def main():
         files_of_other_kinds(parity)
         state_spaces(parity)
         must_notice(parity)
-    print(f"{parity.checks} comparisons, {parity.failures} failed, largest relative error "
-          f"{parity.worst:.2e}, {time.monotonic() - begin:.0f} s")
-    sys.exit(1 if parity.failures else 0)
+        count, failures, worst = parity.finish()
+    print(f"{count} comparisons, {failures} failed, largest relative error {worst:.2e}, "
+          f"{time.monotonic() - begin:.0f} s")
+    sys.exit(1 if failures else 0)
 
 
 if __name__ == "__main__":
