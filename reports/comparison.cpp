@@ -62,11 +62,12 @@ class Comparer {
     }
     const auto adjusted = holm(p);
     for (std::size_t i = 0; i < indices.size(); ++i) {
-      if (adjusted[i] <= 1 - policy_.level + 1e-12) continue;
       ComparisonEntry& e = entries_[indices[i]];
+      if (e.verdict != Verdict::regressed && e.verdict != Verdict::improved) continue;
+      if (adjusted[i] <= 1 - policy_.level + 1e-12) continue;
       e.verdict = Verdict::ambiguous;
       e.reason = "beyond the threshold alone, but not after Holm's correction over " +
-                 std::to_string(p.size()) + " changes";
+                 std::to_string(p.size()) + " metrics: more samples are needed";
     }
     p_values_.clear();
   }

@@ -97,6 +97,7 @@ Judgement judge_stochastic(const Metric& a, const Metric& b, const MetricRule& r
     return j;
   }
   estimate(a, b, level, paired, j);
+  j.p_value = 1;  // a member of the family, whatever its verdict
   if (std::abs(*b.value - *a.value) <= rule.floor) {
     j.verdict = Verdict::same;
     j.reason = "the change is within the absolute floor";

@@ -9,7 +9,8 @@
 namespace ssmprof::reports {
 
 /// A metric on both sides, judged. For stochastic metrics the verdict is provisional until Holm's
-/// correction over the family has confirmed it: `p_value` is then set.
+/// correction over the family has confirmed it; `p_value` is set for every member of the family,
+/// 1 for those that found no change.
 struct Judgement {
   std::optional<double> ratio;
   std::optional<Interval> interval;
