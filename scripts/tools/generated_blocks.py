@@ -15,6 +15,7 @@ HARMLESS = ("show", "export", "list")
 
 
 def output(program, root, command):
+    command, _, most = command.partition(" | head -n ")
     arguments = shlex.split(command)
     if arguments[0] not in HARMLESS:
         sys.exit(f"update_readme: a block may call {', '.join(HARMLESS)}, not {arguments[0]}")
@@ -24,6 +25,8 @@ def output(program, root, command):
     if done.returncode != 0:
         sys.exit(f"update_readme: ssmprof {command}: {done.stderr.strip()}")
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
+    if most and len(lines) > int(most):
+        lines = [*lines[:int(most)], "  …"]
     if arguments[0] == "export" and "markdown" in arguments:
         return "\n".join(lines) + "\n"
     return "```\n" + "\n".join(lines) + "\n```\n"
