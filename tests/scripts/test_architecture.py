@@ -62,9 +62,10 @@ def check_includes(name, line, text):
 def check_source(name, lines):
     if name.endswith((".hpp", ".cuh")) and "#pragma once" not in lines[:5]:
         problems.append(f"{name}:1: a header begins with #pragma once")
+    shared = name.endswith((".hpp", ".cuh")) and not name.startswith("tests/")
     for number, line in enumerate(lines, 1):
         check_includes(name, line, f"{name}:{number}")
-        if name.endswith(".hpp") and not name.startswith("tests/") and re.match(r"\s*using namespace ", line):
+        if shared and re.match(r"\s*using namespace ", line):
             problems.append(f"{name}:{number}: a header opens no namespace")
     stem = pathlib.Path(name).name.split(".")[0]
     if not re.fullmatch(r"[a-z0-9_]+", stem):
