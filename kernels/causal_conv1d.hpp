@@ -31,7 +31,8 @@ void causal_conv1d(const CausalConv1dArgs& args, const Launch& launch);
 /// Same arguments with length = 1, initial_state = final_state = state.
 void causal_conv1d_update(const CausalConv1dArgs& args, const Launch& launch);
 
-/// 2·T·K·C FLOP; T·C SiLUs of 2 transcendentals; 2·s·T·C + w·C·(K+1) bytes, states as given.
+/// 2·T·K·C FLOP; T·C SiLUs of 2 transcendentals; 2·s·T·C + s·C·(K+1) bytes (K without a bias),
+/// states as given.
 Cost cost_of(const CausalConv1dArgs& args);
 
 }  // namespace ssmprof::kernels

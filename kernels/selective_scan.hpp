@@ -55,6 +55,8 @@ struct SelectiveStateUpdateArgs {
 };
 
 void selective_state_update(const SelectiveStateUpdateArgs& args, const Launch& launch);
+
+/// As the scan with T = batch, and the states read and written in their type.
 Cost cost_of(const SelectiveStateUpdateArgs& args);
 
 }  // namespace ssmprof::kernels

@@ -44,10 +44,13 @@ void ssd(const SsdArgs& args, const Launch& launch);
 
 /// The chunked form as executed with chunk Q = args.chunk (must be set), causal half not skipped:
 /// 2·T·Q·G·N + 2·T·Q·Di + 4·T·N·Di + 2·⌈T/Q⌉·N·Di FLOP, 2·T·Di for D, 2·T·Di for the gate;
-/// bytes s·T·(2Di + 2GN + H, + Di with the gate) and the fp32 states as given.
+/// T·H·(Q + 4) transcendentals (softplus 2; decays of the pairs, to the end and from the start of
+/// the chunk), 2·T·Di with the gate; bytes s·T·(2Di + 2GN + H, + Di with the gate) and the fp32
+/// states as given. Throws std::invalid_argument without a chunk.
 Cost cost_of(const SsdArgs& args);
 
-/// The recurrent form, independent of the chunk: 5·T·Di·N FLOP.
+/// The recurrent form, independent of the chunk: 5·T·Di·N FLOP; transcendentals 3·T·H, + 2·T·Di
+/// with the gate; bytes as above.
 Cost recurrent_cost_of(const SsdArgs& args);
 
 /// One decode step per sequence on a state of `state_dtype`, updated in place. Rows have length 1.
@@ -66,6 +69,9 @@ struct SsdStateUpdateArgs {
 };
 
 void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch);
+
+/// 5·B·Di·N FLOP, + 2·B·Di with D, + 2·B·Di with the gate; transcendentals 3·B·H, + 2·B·Di with
+/// the gate; bytes s·B·(2Di + 2GN + H, + Di with the gate) and the states read and written.
 Cost cost_of(const SsdStateUpdateArgs& args);
 
 }  // namespace ssmprof::kernels
