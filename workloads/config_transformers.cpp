@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <limits>
 #include <string>
 #include <tuple>
@@ -91,10 +93,19 @@ void read_mamba2(const ConfigFields& fields, ModelConfig& config) {
   std::tie(config.dt_min, config.dt_max) = step_limits(fields, "time_step_limit");
 }
 
+/// The double with the shortest text that means this float: 1e-05, not 9.999999747378752e-06.
+double readable(float value) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  double wide = 0;
+  std::from_chars(text.data(), end, wide);
+  return wide;
+}
+
 /// {"__float__": "Infinity"} as transformers 5 writes it, or the number.
 json tagged(float value) {
   if (value == std::numeric_limits<float>::infinity()) return {{"__float__", "Infinity"}};
-  return value;
+  return readable(value);
 }
 
 }  // namespace
@@ -141,17 +152,19 @@ json to_hf_json(const ModelConfig& config) {
       {"vocab_size", config.vocab_size},
       {"state_size", largest},
       {"conv_kernel", config.d_conv},
-      {"layer_norm_epsilon", static_cast<double>(config.norm_eps)},
+      {"layer_norm_epsilon", readable(config.norm_eps)},
       {"use_bias", config.use_bias},
       {"use_conv_bias", config.use_conv_bias},
       {"residual_in_fp32", config.residual_in_fp32},
       {"tie_word_embeddings", config.tie_embeddings},
       {"hidden_act", "silu"},
   };
-  if (config.d_inner % config.d_model == 0) {
-    out["expand"] = config.d_inner / config.d_model;
+  // transformers wants a whole number here; Mamba-1's intermediate_size says the rest.
+  const double expand = static_cast<double>(config.d_inner) / static_cast<double>(config.d_model);
+  if (first || config.d_inner % config.d_model == 0) {
+    out["expand"] = std::max<std::int64_t>(1, config.d_inner / config.d_model);
   } else {
-    out["expand"] = static_cast<double>(config.d_inner) / static_cast<double>(config.d_model);
+    out["expand"] = expand;
   }
   if (first) {
     out["intermediate_size"] = config.d_inner;
