@@ -39,12 +39,12 @@ class Mamba1Block : public Block {
   at::Tensor forward(const at::Tensor& x, LayerState& state, const Pass& pass) override {
     const std::int64_t batch = pass.batch, length = pass.length;
     const auto rows = [&](const at::Tensor& t) { return t.view({batch, length, t.size(1)}); };
-    at::Tensor xz, u, parameters, delta, y;
+    at::Tensor xz, z, u, parameters, delta, y;
     {
       const auto range = pass.leaf(layer_, Component::in_proj);
       xz = rows(at::linear(x, in_proj_, in_bias_));
+      z = xz.narrow(2, inner_, inner_);
     }
-    const at::Tensor z = xz.narrow(2, inner_, inner_);
     {
       const auto range = pass.leaf(layer_, Component::conv);
       const ConvCall call{xz.narrow(2, 0, inner_), conv_, conv_bias_, state.conv, pass.from_state};

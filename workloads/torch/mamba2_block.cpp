@@ -40,19 +40,19 @@ class Mamba2Block : public Block {
   at::Tensor forward(const at::Tensor& x, LayerState& state, const Pass& pass) override {
     const std::int64_t batch = pass.batch, length = pass.length, inner = config_.d_inner;
     const std::int64_t bc = config_.n_groups * n_;
-    at::Tensor packed, xbc, y;
+    at::Tensor packed, rows, dt, xbc, y;
     {
       const auto range = pass.leaf(layer_, Component::in_proj);
       packed = at::linear(x, in_proj_, in_bias_);  // [T, z · x · B · C · dt]
+      rows = packed.view({batch, length, packed.size(1)});
+      dt = rows.narrow(2, inner + channels_, config_.n_heads);
     }
-    const at::Tensor rows = packed.view({batch, length, packed.size(1)});
     {
       const auto range = pass.leaf(layer_, Component::conv);
       const ConvCall call{rows.narrow(2, inner, channels_), conv_, conv_bias_, state.conv,
                           pass.from_state};
       xbc = pass.step() ? ops_.conv_step(call) : ops_.conv(call);
     }
-    const at::Tensor dt = rows.narrow(2, inner + channels_, config_.n_heads);
     if (pass.mean_delta != nullptr) {
       pass.mean_delta->push_back(at::softplus(dt.to(at::kFloat) + dt_bias_)
                                      .clamp_(config_.dt_min, config_.dt_max)

@@ -14,7 +14,8 @@ at::Tensor torch_scan(const ScanCall& call);
 /// under the causal mask, several chunks in one batch as memory allows.
 at::Tensor torch_ssd(const SsdCall& call);
 
-/// Bytes of scratch that one block of either may take.
+/// Bytes that the largest tensor of one block of either may take (more when a single token or
+/// chunk needs more): what stays in a CPU's cache, or what keeps a GPU busy with few launches.
 std::int64_t recurrence_budget(const at::Device& device);
 
 }  // namespace ssmprof::workloads

@@ -30,7 +30,7 @@ void carry_over(const at::Tensor& a, at::Tensor& h, at::Tensor& state) {
 }  // namespace
 
 std::int64_t recurrence_budget(const at::Device& device) {
-  return device.is_cuda() ? std::int64_t{512} << 20 : std::int64_t{64} << 20;
+  return device.is_cuda() ? std::int64_t{512} << 20 : std::int64_t{2} << 20;
 }
 
 at::Tensor torch_scan(const ScanCall& call) {
