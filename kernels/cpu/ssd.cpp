@@ -20,10 +20,12 @@ void ssd(const SsdArgs& args, int requested) {
   const int threads =
       worthwhile_threads(requested, static_cast<double>(args.batch * args.length * width) *
                                         static_cast<double>(args.state) / 8.0);
-  // Heads of one group form tasks: C·Bᵀ is computed once per task and chunk.
+  // Heads of one group form tasks, as many as have their states in the cache: C·Bᵀ is computed once
+  // per task and chunk.
   const std::int64_t per_group = args.heads / args.groups;
-  const Blocks blocks =
-      divide(per_group, 1, per_group, spans * args.groups, threads == 1 ? 1 : 2 * threads);
+  const std::int64_t cached = std::max<std::int64_t>(131072 / (args.state * args.head_dim), 1);
+  const Blocks blocks = divide(per_group, 1, std::min(per_group, cached), spans * args.groups,
+                               threads == 1 ? 1 : 2 * threads);
   SsdTile largest{ssd_chunk(args), 0, blocks.size};
   const std::int64_t size = round_up(loops.ssd_scratch(args, largest), 16);
   float* const memory = scratch(size * threads);

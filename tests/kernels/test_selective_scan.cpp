@@ -171,7 +171,7 @@ TEST_CASE("scan refuses bad arguments by name") {
     return std::string("accepted");
   };
   const std::int64_t bad_starts[] = {0, 3, 2};
-  std::string name;
+  std::string_view name;
   SECTION("batch") {
     args.batch = 0, name = "batch";
   }
@@ -213,7 +213,7 @@ TEST_CASE("scan refuses bad arguments by name") {
     args.sequences = {bad_starts, 2};
     name = "sequences.starts";
   }
-  CHECK(message().rfind("selective_scan: " + name + " ", 0) == 0);
+  CHECK(message().rfind("selective_scan: " + std::string(name) + " ", 0) == 0);
 }
 
 TEST_CASE("scan costs are the stated formulas") {

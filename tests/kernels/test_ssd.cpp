@@ -208,7 +208,7 @@ TEST_CASE("SSD refuses bad arguments by name") {
     }
     return std::string("accepted");
   };
-  std::string name;
+  std::string_view name;
   SECTION("batch") {
     args.batch = 0, name = "batch";
   }
@@ -251,7 +251,7 @@ TEST_CASE("SSD refuses bad arguments by name") {
   SECTION("dt_min") {
     args.dt_min = 2.0F, args.dt_max = 1.0F, name = "dt_min";
   }
-  CHECK(message().rfind("ssd: " + name + " ", 0) == 0);
+  CHECK(message().rfind("ssd: " + std::string(name) + " ", 0) == 0);
 }
 
 TEST_CASE("SSD costs are the stated formulas") {
