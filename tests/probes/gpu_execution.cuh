@@ -1,0 +1,117 @@
+#pragma once
+
+#include <cstdio>
+#include <cuda_runtime.h>
+#include <functional>
+#include <vector>
+
+#include "tests/catch.hpp"
+#include "tests/probes/fake_execution.hpp"
+
+namespace ssmprof::probes::testing {
+
+#define SSMPROF_CUDA_OK(call) REQUIRE((call) == cudaSuccess)
+
+inline bool no_gpu() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) return false;
+  cudaGetLastError();
+  std::printf("SKIPPED: no GPU\n");
+  return true;
+}
+
+/// Leaves that launch real work on a stream of its own, in the order of the ranges.
+class GpuExecution : public workloads::Execution {
+ public:
+  using Work = std::function<void(cudaStream_t)>;
+
+  GpuExecution(std::vector<RangeSpec> ranges, std::vector<Work> work)
+      : ranges_(std::move(ranges)), work_(std::move(work)) {
+    spec_.device = kernels::Device::cuda;
+    SSMPROF_CUDA_OK(cudaStreamCreate(&stream_));
+  }
+  ~GpuExecution() override { cudaStreamDestroy(stream_); }
+  const workloads::ExecutionSpec& spec() const override { return spec_; }
+  const std::vector<RangeSpec>& ranges() const override { return ranges_; }
+  void run(workloads::RangeObserver* observer) override {
+    for (std::size_t i = 0; i < ranges_.size(); ++i) {
+      if (!work_[i]) continue;
+      if (!ranges_[i].leaf) {
+        work_[i](stream_);  // outside of every leaf
+        continue;
+      }
+      const workloads::ScopedRange scope(observer, static_cast<int>(i));
+      work_[i](stream_);
+    }
+  }
+  std::vector<std::int64_t> run_to_token() override {
+    run(nullptr);
+    synchronize();
+    return {0};
+  }
+  void synchronize() override { SSMPROF_CUDA_OK(cudaStreamSynchronize(stream_)); }
+  void* stream() const override { return stream_; }
+  workloads::MemoryUse measure_memory() override { return {}; }
+
+  workloads::ExecutionSpec spec_;
+
+ private:
+  std::vector<RangeSpec> ranges_;
+  std::vector<Work> work_;
+  cudaStream_t stream_ = nullptr;
+};
+
+/// Device memory filled with small positive numbers.
+class Buffer {
+ public:
+  explicit Buffer(std::size_t floats) : floats_(floats) {
+    SSMPROF_CUDA_OK(cudaMalloc(&data_, floats * sizeof(float)));
+    SSMPROF_CUDA_OK(cudaMemset(data_, 0x3c, floats * sizeof(float)));
+  }
+  ~Buffer() { cudaFree(data_); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  float* data() const { return data_; }
+  std::size_t size() const { return floats_; }
+
+ private:
+  float* data_ = nullptr;
+  std::size_t floats_;
+};
+
+/// out[i] = in[i]: 8 bytes per element.
+static __global__ void copy_kernel(const float4* in, float4* out, std::size_t n) {
+  for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < n;
+       i += std::size_t{gridDim.x} * blockDim.x) {
+    out[i] = in[i];
+  }
+}
+
+/// kSteps fused multiply-adds per thread and nothing else in floating point: no loop, because the
+/// compiler may materialize a loop's zero with an HFMA2, which counts as four operations.
+template <int kSteps>
+static __global__ void ffma_kernel(float* out, float a, float b) {
+  float x = a;
+#pragma unroll
+  for (int i = 0; i < kSteps; ++i) x = fmaf(x, b, a);
+  out[blockIdx.x * std::size_t{blockDim.x} + threadIdx.x] = x;
+}
+
+/// Takes as long as asked for.
+static __global__ void busy_kernel(float* out, float a, float b, int steps) {
+  float x = a;
+  for (int i = 0; i < steps; ++i) x = fmaf(x, b, a);
+  out[blockIdx.x * std::size_t{blockDim.x} + threadIdx.x] = x;
+}
+
+/// One ex2 per element on the XU pipe.
+static __global__ void exp_kernel(const float* in, float* out, std::size_t n) {
+  const std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x;
+  if (i < n) {
+    float y;
+    asm volatile("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(in[i]));
+    out[i] = y;
+  }
+}
+
+}  // namespace ssmprof::probes::testing

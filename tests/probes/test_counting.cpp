@@ -1,0 +1,120 @@
+#include "probes/counting.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/probes/fake_execution.hpp"
+
+using namespace ssmprof;
+using namespace ssmprof::probes;
+using namespace ssmprof::probes::testing;
+
+namespace {
+
+/// Counts 1 per push in the first metric and the range's index in the second.
+struct FakeDevice : CounterDevice {
+  struct Session : CounterSession {
+    Session(FakeDevice& d, std::size_t ranges) : device(d), capacity(ranges) {}
+    void start() override {
+      open_pass = true;
+      pushed.clear();
+    }
+    bool stop() override {
+      open_pass = false;
+      return ++done == device.needed_passes;
+    }
+    void push(const char* name) override {
+      REQUIRE(open_pass);
+      REQUIRE(depth++ == 0);  // flat
+      pushed.emplace_back(name);
+      REQUIRE(pushed.size() <= capacity);
+    }
+    void pop() override { --depth; }
+    std::map<std::string, std::vector<double>> results() override {
+      REQUIRE(done == device.needed_passes);
+      std::map<std::string, std::vector<double>> values;
+      for (const auto& name : pushed) {
+        const double second = name == "whole" ? 99.0 : std::stod(name);
+        REQUIRE(values.emplace(name, std::vector<double>{1.0, second}).second);
+      }
+      return values;
+    }
+    FakeDevice& device;
+    std::size_t capacity, done = 0;
+    int depth = 0;
+    bool open_pass = false;
+    std::vector<std::string> pushed;
+  };
+  std::string chip() const override { return "FAKE"; }
+  bool knows(const std::string&) const override { return true; }
+  std::size_t passes(const std::vector<std::string>&) const override { return needed_passes; }
+  std::size_t max_ranges(const std::vector<std::string>&) const override { return capacity; }
+  std::unique_ptr<CounterSession> open(const std::vector<std::string>&, std::size_t n) override {
+    ++opened;
+    return std::make_unique<Session>(*this, n);
+  }
+  std::size_t needed_passes = 3, capacity = 100;
+  int opened = 0;
+};
+
+FakeExecution executing(int conv_entries) {
+  return {{}, small_tree(), [=](workloads::RangeObserver* observer) {
+            const workloads::ScopedRange forward(observer, 0);
+            { const workloads::ScopedRange range(observer, 1); }
+            for (int i = 0; i < conv_entries; ++i) {
+              const workloads::ScopedRange range(observer, 3);
+            }
+            { const workloads::ScopedRange range(observer, 4); }
+          }};
+}
+
+}  // namespace
+
+TEST_CASE("leaves are counted flat, once per pass, and the whole apart") {
+  FakeDevice device;
+  auto execution = executing(1);
+  const auto counted = count_ranges(execution, {1, 3, 4, 5}, {"a", "b"}, device, nullptr);
+  CHECK(counted.passes == 3);
+  CHECK(counted.sessions == 2);
+  CHECK(counted.runs == 6);
+  CHECK(counted.ranges[1] == std::vector<double>{1, 1});
+  CHECK(counted.ranges[4] == std::vector<double>{1, 4});
+  CHECK(counted.ranges[5].empty());  // never entered
+  CHECK(counted.ranges[0].empty());  // a group
+  CHECK(counted.whole == std::vector<double>{1, 99});
+  CHECK(counted.problems.empty());
+}
+
+TEST_CASE("a leaf entered again is the sum") {
+  FakeDevice device;
+  auto execution = executing(3);
+  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, device, nullptr);
+  CHECK(counted.ranges[3] == std::vector<double>{3, 9});
+}
+
+TEST_CASE("ranges are split over sessions when one cannot hold them") {
+  FakeDevice device;
+  device.capacity = 1;
+  auto execution = executing(1);
+  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, device, nullptr);
+  CHECK(counted.sessions == 4);
+  CHECK(counted.ranges[1] == std::vector<double>{1, 1});
+  CHECK(counted.ranges[3] == std::vector<double>{1, 3});
+  CHECK(counted.ranges[4] == std::vector<double>{1, 4});
+}
+
+TEST_CASE("an interruption ends the counting and is said") {
+  FakeDevice device;
+  auto execution = executing(1);
+  const auto counted = count_ranges(execution, {1, 3, 4}, {"a"}, device, [] { return true; });
+  REQUIRE(counted.problems.size() == 1);
+  CHECK(counted.problems.front().find("interrupted") != std::string::npos);
+  CHECK(counted.whole.empty());
+  CHECK(counted.ranges[1].empty());
+}
+
+TEST_CASE("counters that never end are given up") {
+  FakeDevice device;
+  device.needed_passes = 100000;
+  auto execution = executing(1);
+  const auto counted = count_ranges(execution, {1}, {"a"}, device, nullptr);
+  CHECK(counted.problems.size() == 1);
+}
