@@ -119,7 +119,7 @@ struct DtTransform {
   float lo, hi;
   __device__ __forceinline__ float operator()(float dt, float bias) const {
     float v = dt + bias;
-    if (softplus) v = v > 20.0F ? v : log1pf(expf(v));
+    if (softplus) v = v > 20.0F ? v : log1pf(__expf(v));
     return fminf(fmaxf(v, lo), hi);
   }
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cuda.h>
 #include <cuda_runtime.h>
 #include <type_traits>
 
@@ -49,6 +50,64 @@ __device__ __forceinline__ void cp_async4(std::uint32_t dst, const void* src, in
                : "memory");
 }
 
+__device__ __forceinline__ void mbarrier_expect(std::uint32_t bar, std::uint32_t bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(bar), "r"(bytes)
+               : "memory");
+}
+
+/// The bulk copy engine brings one panel; zeros outside the tensor.
+__device__ __forceinline__ void tma_panel(std::uint32_t dst, const CUtensorMap* map,
+                                          std::uint32_t bar, int c0, int c1, int c2, int c3) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], "
+      "[%1, {%3, %4, %5, %6}], [%2];" ::"r"(dst),
+      "l"(map), "r"(bar), "r"(c0), "r"(c1), "r"(c2), "r"(c3)
+      : "memory");
+}
+
+/// Contiguous bytes through the bulk copy engine; 16-byte multiples.
+__device__ __forceinline__ void bulk_copy(std::uint32_t dst, const void* src, std::uint32_t bytes,
+                                          std::uint32_t bar) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
+          "r"(dst),
+      "l"(src), "r"(bytes), "r"(bar)
+      : "memory");
+}
+
+/// Programmatic dependent launch: waits until the preceding grid has finished and its writes are
+/// visible; lets the following grid's blocks be scheduled.
+__device__ __forceinline__ void wait_for_predecessor() {
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+__device__ __forceinline__ void release_successor() {
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+
+__device__ __forceinline__ void cluster_barrier() {
+  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
+}
+
+/// The address of this block's shared memory `address` in block `rank` of the cluster.
+__device__ __forceinline__ std::uint32_t cluster_address(std::uint32_t address, int rank) {
+  std::uint32_t v;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(v) : "r"(address), "r"(rank));
+  return v;
+}
+__device__ __forceinline__ float2 load_cluster2(std::uint32_t address) {
+  float2 v;
+  asm volatile("ld.shared::cluster.v2.f32 {%0,%1}, [%2];"
+               : "=f"(v.x), "=f"(v.y)
+               : "r"(address)
+               : "memory");
+  return v;
+}
+__device__ __forceinline__ float load_cluster(std::uint32_t address) {
+  float v;
+  asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(v) : "r"(address) : "memory");
+  return v;
+}
+
 /// Makes ordinary writes to shared memory visible to the tensor cores' reads.
 __device__ __forceinline__ void fence_async() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
@@ -65,11 +124,27 @@ __device__ __forceinline__ void ldmatrix_x4_trans(std::uint32_t (&r)[4], std::ui
                : "memory");
 }
 
+__device__ __forceinline__ void ldmatrix_x4(std::uint32_t (&r)[4], std::uint32_t address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+               : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+               : "r"(address)
+               : "memory");
+}
+
 __device__ __forceinline__ void stmatrix_x4(std::uint32_t address, std::uint32_t a, std::uint32_t b,
                                             std::uint32_t c, std::uint32_t d) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1,%2,%3,%4};" ::"r"(address),
                "r"(a), "r"(b), "r"(c), "r"(d)
                : "memory");
+}
+
+__device__ __forceinline__ uint4 load_shared16(std::uint32_t address) {
+  uint4 v;
+  asm volatile("ld.shared.v4.b32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(address)
+               : "memory");
+  return v;
 }
 
 __device__ __forceinline__ float exp2_fast(float x) {
@@ -130,12 +205,14 @@ __device__ __forceinline__ void pin(float (&d)[kCount]) {
       : SSMPROF_ACC32(d)                                                                 \
       : "l"(a), "l"(b), "r"(accumulate)                                                  \
       : "memory")
-#define SSMPROF_WGMMA_RS(TYPE)                                                                    \
-  asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32." TYPE "." TYPE " " SSMPROF_ACC32_LIST \
-               ", {%32,%33,%34,%35}, %36, 1, 1, 1, 1;"                                            \
-               : SSMPROF_ACC32(d)                                                                 \
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b)                               \
-               : "memory")
+#define SSMPROF_WGMMA_RS(TYPE, TRANSPOSED)                                               \
+  asm volatile(                                                                          \
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %37, 0;\n"                                       \
+      "wgmma.mma_async.sync.aligned.m64n64k16.f32." TYPE "." TYPE " " SSMPROF_ACC32_LIST \
+      ", {%32,%33,%34,%35}, %36, p, 1, 1, " TRANSPOSED ";\n}"                            \
+      : SSMPROF_ACC32(d)                                                                 \
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(accumulate)              \
+      : "memory")
 
 /// d[64×64] (+)= A[64×16]·Bᵀ, both panels with the contracted index along the row.
 template <typename T>
@@ -148,14 +225,19 @@ __device__ __forceinline__ void wgmma_ss(float (&d)[32], std::uint64_t a, std::u
   }
 }
 
-/// d[64×64] += A[64×16]·B[16×64], A in registers, B's rows being the contracted index.
-template <typename T>
+/// d[64×64] (+)= A[64×16]·B, A in registers. kRows: B's rows are the contracted index (16×64);
+/// otherwise the contracted index runs along B's rows (64×16, used transposed).
+template <typename T, bool kRows>
 __device__ __forceinline__ void wgmma_rs(float (&d)[32], const std::uint32_t (&a)[4],
-                                         std::uint64_t b) {
-  if constexpr (std::is_same_v<T, __nv_bfloat16>) {
-    SSMPROF_WGMMA_RS("bf16");
+                                         std::uint64_t b, int accumulate) {
+  if constexpr (std::is_same_v<T, __nv_bfloat16> && kRows) {
+    SSMPROF_WGMMA_RS("bf16", "1");
+  } else if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+    SSMPROF_WGMMA_RS("bf16", "0");
+  } else if constexpr (kRows) {
+    SSMPROF_WGMMA_RS("f16", "1");
   } else {
-    SSMPROF_WGMMA_RS("f16");
+    SSMPROF_WGMMA_RS("f16", "0");
   }
 }
 
