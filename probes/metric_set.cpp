@@ -1,7 +1,6 @@
 #include "probes/metric_set.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 
@@ -102,6 +101,20 @@ std::vector<MetricSet> load_metric_sets(const std::vector<std::string>& names,
     if (more != along.end()) add(std::string(more->second));
   }
   return sets;
+}
+
+nlohmann::json metric_set_definitions() {
+  nlohmann::json all = nlohmann::json::object();
+  for (const auto& [name, content] : embedded_metric_sets()) {
+    const auto json = nlohmann::json::parse(content);
+    if (!json.contains("definitions")) continue;
+    for (auto definition : json.at("definitions").items()) {
+      auto& entry = all[definition.key()] = definition.value();
+      entry["source"] = kSource;
+      entry["additive"] = definition.value().at("unit") != "1";
+    }
+  }
+  return all;
 }
 
 double ResolvedSets::evaluate(const ResolvedMetric& metric, const std::vector<double>& values) {

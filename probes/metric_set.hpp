@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,10 @@ MetricSet parse_metric_set(const std::string& name, const std::string& json);
 /// Throws reports::InputError naming an unknown set and the known ones.
 std::vector<MetricSet> load_metric_sets(const std::vector<std::string>& names,
                                         std::string_view dtype);
+
+/// {metric id: {unit, class, definition, source, additive}} of the ids that only the metric sets
+/// define; to stand beside reports::metric_definitions() in a report.
+nlohmann::json metric_set_definitions();
 
 /// One metric as a weighted sum of hardware metrics, or the reason why this chip has none.
 struct ResolvedMetric {

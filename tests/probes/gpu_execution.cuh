@@ -33,17 +33,7 @@ class GpuExecution : public workloads::Execution {
   ~GpuExecution() override { cudaStreamDestroy(stream_); }
   const workloads::ExecutionSpec& spec() const override { return spec_; }
   const std::vector<RangeSpec>& ranges() const override { return ranges_; }
-  void run(workloads::RangeObserver* observer) override {
-    for (std::size_t i = 0; i < ranges_.size(); ++i) {
-      if (!work_[i]) continue;
-      if (!ranges_[i].leaf) {
-        work_[i](stream_);  // outside of every leaf
-        continue;
-      }
-      const workloads::ScopedRange scope(observer, static_cast<int>(i));
-      work_[i](stream_);
-    }
-  }
+  void run(workloads::RangeObserver* observer) override { run_below(-1, observer); }
   std::vector<std::int64_t> run_to_token() override {
     run(nullptr);
     synchronize();
@@ -56,6 +46,16 @@ class GpuExecution : public workloads::Execution {
   workloads::ExecutionSpec spec_;
 
  private:
+  /// Everything below a range; a group's own work comes before and lies outside of every leaf.
+  void run_below(int parent, workloads::RangeObserver* observer) {
+    for (std::size_t i = 0; i < ranges_.size(); ++i) {
+      if (ranges_[i].parent != parent) continue;
+      const workloads::ScopedRange scope(observer, static_cast<int>(i));
+      if (work_[i]) work_[i](stream_);
+      if (!ranges_[i].leaf) run_below(static_cast<int>(i), observer);
+    }
+  }
+
   std::vector<RangeSpec> ranges_;
   std::vector<Work> work_;
   cudaStream_t stream_ = nullptr;

@@ -1,3 +1,4 @@
+#include "probes/doctor.hpp"
 #include "probes/metrics.hpp"
 #include "probes/occupancy.hpp"
 #include "probes/registry.hpp"
@@ -152,4 +153,50 @@ TEST_CASE("energy and clocks are read under load") {
   CHECK(power > 20);
   CHECK(power < 2000);
   CHECK(energy > 0);
+}
+
+TEST_CASE("the doctor's findings, and ranges that Nsight Compute can select") {
+  if (no_gpu()) return;
+  for (const auto& check : diagnose()) {
+    std::printf("%d %-14s %s | %s\n", check.level, check.name.c_str(), check.finding.c_str(),
+                check.hint.c_str());
+    CHECK_FALSE(check.finding.empty());
+  }
+  Buffer out(kBlocks * kThreads);
+  GpuExecution execution(small_tree(), {nullptr, busy(out.data(), 11), nullptr,
+                                        busy(out.data(), 12), busy(out.data(), 13), nullptr});
+  const auto probe = std::move(select_probes({"nvtx"}).front());
+  auto* observer = probe->ambient(execution.ranges());
+  REQUIRE(observer != nullptr);
+  execution.run(observer);
+  execution.synchronize();
+}
+
+TEST_CASE("tracing many small launches costs little") {
+  if (no_gpu()) return;
+  constexpr int kLeaves = 200, kLaunches = 4;
+  Buffer out(1 << 12);
+  std::vector<RangeSpec> ranges{group("forward", -1)};
+  std::vector<GpuExecution::Work> work{nullptr};
+  for (int i = 0; i < kLeaves; ++i) {
+    ranges.push_back(leaf("layer/" + std::to_string(i), 0, workloads::Component::conv));
+    work.push_back([&out](cudaStream_t stream) {
+      for (int j = 0; j < kLaunches; ++j) {
+        busy_kernel<<<4, 64, 0, stream>>>(out.data(), 1.0f, 0.5f, 4);
+      }
+    });
+  }
+  GpuExecution execution(ranges, work);
+  auto target = laid_out(execution);
+  ProbeOptions options;
+  options.max_seconds = 1;
+  select_probes({"time"}).front()->measure(execution, options, target);
+  const auto probe = std::move(select_probes({"activity"}).front());
+  if (!probe->available(execution.spec()).ok) return;
+  probe->measure(execution, options, target);
+  CHECK(value(target.metrics, "launches") == kLeaves * kLaunches);
+  for (const auto& d : target.diagnostics)
+    std::printf("%s: %s\n", d.rule.c_str(), d.message.c_str());
+  const double gap = value(target.metrics, "launch_gap"), time = value(target.metrics, "time");
+  std::printf("untraced %.1f us, gap when traced %.1f us\n", time * 1e6, gap * 1e6);
 }
