@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <memory>
 #include <span>
 #include <string>
@@ -214,40 +215,51 @@ void report_instrumentation(const Variant& variant, reports::Workload& target) {
                  "compare shares between ranges, not their sum with the whole");
 }
 
+/// Fewer samples than asked for, or a median that is not known well enough.
+void report_confidence(const Interleaver& run, const Variant& variant, double target_interval,
+                       reports::Workload& target) {
+  const auto rounds = variant.rounds.size();
+  if (rounds < static_cast<std::size_t>(run.min_rounds())) {
+    add_diagnostic(
+        target, "time.few_samples", Level::warning,
+        "only " + std::to_string(rounds) + " of " + std::to_string(run.min_rounds()) +
+            (run.several() ? " pairs: " : " samples: ") +
+            (run.interrupted() ? "interrupted" : "the time allowed was used up"),
+        run.interrupted() ? "" : "allow more with --max-seconds, or measure a smaller workload");
+    return;
+  }
+  const auto interval = reports::median_interval(variant.plain).interval;
+  if (!interval) return;
+  const double half = (interval->high - interval->low) / 2 / reports::median(variant.plain);
+  if (half <= target_interval) return;
+  char text[120];
+  std::snprintf(text, sizeof text, "the median of time is known to ±%.2g %% only (aim: %.2g %%)",
+                100 * half, 100 * target_interval);
+  add_diagnostic(target, "time.wide_interval", Level::info, text);
+}
+
 void report(const Interleaver& run, const Variant& variant, const ProbeOptions& options,
             reports::Workload& target) {
   if (variant.rounds.empty()) {
-    const std::string reason = "interrupted before the first sample was complete";
-    put_missing(target.metrics, {"time", "time_other", "tokens_per_second"}, "clock", reason);
-    for (auto& range : target.ranges) put_missing(range.metrics, {"time"}, "clock", reason);
+    const bool prefill = variant.execution->spec().mode == workloads::Mode::prefill;
+    put_missing_times(prefill, "interrupted before the first sample was complete", target);
     return;
   }
   report_ranges(variant, target);
   report_whole(variant, target);
   report_instrumentation(variant, target);
-  const auto rounds = variant.rounds.size();
-  if (rounds < static_cast<std::size_t>(run.min_rounds())) {
-    const std::string wanted = std::to_string(run.min_rounds());
-    const std::string what = run.several() ? " pairs" : " samples";
-    add_diagnostic(target, "time.few_samples", Level::warning,
-                   "only " + std::to_string(rounds) + " of " + wanted + what + ": " +
-                       (run.interrupted() ? "interrupted" : "the time allowed was used up"),
-                   run.interrupted() ? "" : "allow more with --max-seconds, or a smaller workload");
-  } else if (const auto& interval = target.metrics.empty()
-                                        ? std::optional<reports::Interval>{}
-                                        : find_metric(target.metrics, "time")->interval) {
-    const double half = (interval->high - interval->low) / 2 / reports::median(variant.plain);
-    if (half > options.target_interval) {
-      char text[120];
-      std::snprintf(text, sizeof text,
-                    "the median of time is known to ±%.2g %% only (aim: %.2g %%)", 100 * half,
-                    100 * options.target_interval);
-      add_diagnostic(target, "time.wide_interval", Level::info, text);
-    }
-  }
+  report_confidence(run, variant, options.target_interval, target);
 }
 
 }  // namespace
+
+void put_missing_times(bool prefill, const std::string& reason, reports::Workload& target) {
+  put_missing(target.metrics,
+              {"time", "time_other", prefill ? "ttft" : "tpot", "tokens_per_second",
+               "flops_per_second", "bytes_per_second"},
+              "clock", reason);
+  for (auto& range : target.ranges) put_missing(range.metrics, {"time"}, "clock", reason);
+}
 
 void measure_interleaved(const std::vector<workloads::Execution*>& executions,
                          const ProbeOptions& options,

@@ -27,4 +27,7 @@ void measure_interleaved(const std::vector<workloads::Execution*>& executions,
                          const ProbeOptions& options,
                          const std::vector<reports::Workload*>& targets);
 
+/// Every number that measure_interleaved adds, absent for a reason.
+void put_missing_times(bool prefill, const std::string& reason, reports::Workload& target);
+
 }  // namespace ssmprof::probes

@@ -1,7 +1,6 @@
 #include <memory>
 
 #include "probes/interleaved.hpp"
-#include "probes/metrics.hpp"
 #include "probes/probe.hpp"
 
 namespace ssmprof::probes {
@@ -33,10 +32,9 @@ class TimeProbe : public Probe {
   }
 
   void missing_metrics(const Availability& why, reports::Workload& target) const override {
-    put_missing(target.metrics,
-                {"time", "time_other", "tokens_per_second", "flops_per_second", "bytes_per_second"},
-                "clock", why.reason);
-    for (auto& range : target.ranges) put_missing(range.metrics, {"time"}, "clock", why.reason);
+    const bool decode =
+        target.settings.is_object() && target.settings.value("mode", "") == "decode";
+    put_missing_times(!decode, why.reason, target);
   }
 };
 

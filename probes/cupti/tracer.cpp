@@ -41,8 +41,8 @@ class Buffers {
   };
 
   static Buffers& instance() {
-    static Buffers buffers;
-    return buffers;
+    static auto* buffers = new Buffers;  // CUPTI may still call when the process ends
+    return *buffers;
   }
   void preallocate() {
     const std::lock_guard lock(mutex_);
@@ -73,7 +73,7 @@ class Buffers {
     return static_cast<std::uint8_t*>(std::aligned_alloc(4096, kBufferBytes));
   }
   std::mutex mutex_;
-  std::vector<std::uint8_t*> free_;  // never freed: CUPTI may ask until the process ends
+  std::vector<std::uint8_t*> free_;
   std::vector<Filled> filled_;
 };
 

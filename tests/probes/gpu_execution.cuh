@@ -80,7 +80,7 @@ class Buffer {
 };
 
 /// out[i] = in[i]: 8 bytes per element.
-static __global__ void copy_kernel(const float4* in, float4* out, std::size_t n) {
+[[maybe_unused]] static __global__ void copy_kernel(const float4* in, float4* out, std::size_t n) {
   for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < n;
        i += std::size_t{gridDim.x} * blockDim.x) {
     out[i] = in[i];
@@ -90,7 +90,7 @@ static __global__ void copy_kernel(const float4* in, float4* out, std::size_t n)
 /// kSteps fused multiply-adds per thread and nothing else in floating point: no loop, because the
 /// compiler may materialize a loop's zero with an HFMA2, which counts as four operations.
 template <int kSteps>
-static __global__ void ffma_kernel(float* out, float a, float b) {
+[[maybe_unused]] static __global__ void ffma_kernel(float* out, float a, float b) {
   float x = a;
 #pragma unroll
   for (int i = 0; i < kSteps; ++i) x = fmaf(x, b, a);
@@ -98,14 +98,14 @@ static __global__ void ffma_kernel(float* out, float a, float b) {
 }
 
 /// Takes as long as asked for.
-static __global__ void busy_kernel(float* out, float a, float b, int steps) {
+[[maybe_unused]] static __global__ void busy_kernel(float* out, float a, float b, int steps) {
   float x = a;
   for (int i = 0; i < steps; ++i) x = fmaf(x, b, a);
   out[blockIdx.x * std::size_t{blockDim.x} + threadIdx.x] = x;
 }
 
 /// One ex2 per element on the XU pipe.
-static __global__ void exp_kernel(const float* in, float* out, std::size_t n) {
+[[maybe_unused]] static __global__ void exp_kernel(const float* in, float* out, std::size_t n) {
   const std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x;
   if (i < n) {
     float y;
