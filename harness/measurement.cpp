@@ -4,6 +4,7 @@
 #include "harness/interrupt.hpp"
 #include "reports/attribution.hpp"
 #include "workloads/attributions.hpp"
+#include "workloads/hash.hpp"
 
 namespace ssmprof::harness {
 namespace {
@@ -15,7 +16,8 @@ std::string device_name(const workloads::ExecutionSpec& spec) {
 
 nlohmann::json settings_of(const workloads::Checkpoint& checkpoint,
                            const workloads::ExecutionSpec& spec, std::uint64_t seed,
-                           const std::string& tokens, const std::string& variant) {
+                           const std::string& tokens, const std::string& tokens_hash,
+                           const std::string& variant) {
   const auto& config = checkpoint.config;
   return {{"model", config.name},
           {"family", config.family == workloads::Family::mamba1 ? "mamba" : "mamba2"},
@@ -31,6 +33,7 @@ nlohmann::json settings_of(const workloads::Checkpoint& checkpoint,
           {"threads", spec.threads},
           {"seed", seed},
           {"tokens", tokens.empty() ? "random" : tokens},
+          {"tokens_hash", tokens_hash},
           {"variant", variant},
           {"d_state", config.d_state},
           {"weights_hash", checkpoint.weights_hash},
@@ -38,6 +41,14 @@ nlohmann::json settings_of(const workloads::Checkpoint& checkpoint,
 }
 
 }  // namespace
+
+std::string hash_of(const workloads::TokenBatch& tokens) {
+  std::uint64_t hash = 0;
+  for (const auto& row : tokens) {
+    hash = workloads::hash_bytes(row.data(), row.size() * sizeof row[0], hash + row.size());
+  }
+  return workloads::hex(hash);
+}
 
 std::string workload_id(const workloads::Checkpoint& checkpoint,
                         const workloads::ExecutionSpec& spec, const std::string& variant) {
@@ -54,11 +65,12 @@ std::string workload_id(const workloads::Checkpoint& checkpoint,
 
 reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
                           const workloads::Execution& execution, std::uint64_t seed,
-                          const std::string& tokens, const std::string& variant) {
+                          const std::string& tokens, const std::string& tokens_hash,
+                          const std::string& variant) {
   reports::Workload workload;
   workload.id = workload_id(checkpoint, execution.spec(), variant);
-  workload.settings =
-      settings_of(checkpoint, execution.spec(), seed, tokens, variant.empty() ? "dense" : variant);
+  workload.settings = settings_of(checkpoint, execution.spec(), seed, tokens, tokens_hash,
+                                  variant.empty() ? "dense" : variant);
   for (const auto& spec : execution.ranges()) {
     reports::Range range;
     range.id = spec.id;

@@ -15,11 +15,15 @@ namespace ssmprof::harness {
 std::string workload_id(const workloads::Checkpoint& checkpoint,
                         const workloads::ExecutionSpec& spec, const std::string& variant);
 
+/// A fingerprint of token ids, the same on every machine.
+std::string hash_of(const workloads::TokenBatch& tokens);
+
 /// A workload with settings and ranges laid out, index for index as `execution.ranges()`, and no
 /// metric yet.
 reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
                           const workloads::Execution& execution, std::uint64_t seed,
-                          const std::string& tokens, const std::string& variant);
+                          const std::string& tokens, const std::string& tokens_hash,
+                          const std::string& variant);
 
 /// Runs the probes one after the other, phase by phase; those that cannot measure leave their
 /// metrics missing with the reason, and the rest goes on. Stops early when interrupted.

@@ -88,7 +88,7 @@ void set_bounds(reports::Comparison& comparison, const std::vector<workloads::Ra
     const auto b = before.find(entry.range);
     const auto a = after.find(entry.range);
     if (b == before.end() || a == after.end() || b->second <= 0) continue;
-    entry.bound = a->second / b->second;
+    entry.floor_ratio = a->second / b->second;
   }
 }
 

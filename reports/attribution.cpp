@@ -71,21 +71,18 @@ Metric share(const Metric& time, const Metric& whole) {
   return m;
 }
 
-void add_derived(std::vector<AttributionRow>& rows, const Workload& workload) {
-  Metric whole = missing("time", "s", MetricClass::stochastic, "derived", "");
-  if (const Metric* time = find_metric(workload.metrics, "time"); time != nullptr && time->value) {
-    whole = *time;
-  } else {
-    std::vector<const Metric*> parts;
-    std::vector<std::string> places;
-    for (const auto& row : rows) {
-      if (const Metric* m = find_metric(row.metrics, "time")) {
-        parts.push_back(m);
-        places.push_back(row.name);
-      }
+void add_derived(std::vector<AttributionRow>& rows) {
+  // The rows partition the instrumented run, so their sum is its whole: shares add up to 1.
+  std::vector<const Metric*> parts;
+  std::vector<std::string> places;
+  for (const auto& row : rows) {
+    if (const Metric* m = find_metric(row.metrics, "time")) {
+      parts.push_back(m);
+      places.push_back(row.name);
     }
-    if (!parts.empty()) whole = sum_metric(parts, places, *parts.front());
   }
+  Metric whole = missing("time", "s", MetricClass::stochastic, "derived", "");
+  if (!parts.empty()) whole = sum_metric(parts, places, *parts.front());
   for (auto& row : rows) {
     add_rates(row.metrics);
     if (const Metric* time = find_metric(row.metrics, "time")) {
@@ -241,7 +238,7 @@ Attribution attribute(const Workload& workload, const AttributionSpec& spec) {
     }
     result.rows.push_back(std::move(row));
   }
-  add_derived(result.rows, workload);
+  add_derived(result.rows);
   return result;
 }
 

@@ -19,7 +19,7 @@ namespace ssmprof::reports {
 /// Verdicts of stochastic metrics need the interval beyond the threshold and Holm's adjusted
 /// p-value within a family: whole execution, rows, ranges. Ranges that one side fuses (`includes`)
 /// are summed until both sides have the same components.
-/// Entries' `bound` is the caller's to set.
+/// Entries' `floor_ratio` is the caller's to set.
 Comparison compare_workloads(const Workload& baseline, const Workload& candidate,
                              const Policy& policy, bool paired);
 

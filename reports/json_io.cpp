@@ -141,10 +141,10 @@ Json entry_json(const ComparisonEntry& e) {
   j["candidate"] = optional_number(e.candidate);
   j["ratio"] = optional_number(e.ratio);
   j["interval"] = e.interval && finite(*e.interval) ? interval_json(*e.interval) : Json(nullptr);
-  j["bound"] = optional_number(e.bound);
+  j["floor_ratio"] = optional_number(e.floor_ratio);
   std::string reason = e.reason;
   if (reason.empty()) {
-    for (const auto& number : {e.baseline, e.candidate, e.ratio, e.bound}) {
+    for (const auto& number : {e.baseline, e.candidate, e.ratio, e.floor_ratio}) {
       if (number && !std::isfinite(*number)) reason = "a number is not finite";
     }
   }

@@ -160,7 +160,7 @@ Verdict read_verdict(const JsonReader& r) {
 
 ComparisonEntry read_entry(const JsonReader& r) {
   r.only({"workload", "range", "metric", "unit", "class", "verdict", "baseline", "candidate",
-          "ratio", "interval", "bound", "reason"});
+          "ratio", "interval", "floor_ratio", "reason"});
   ComparisonEntry e;
   e.workload = r.at("workload").string();
   e.range = r.at("range").string();
@@ -172,7 +172,7 @@ ComparisonEntry read_entry(const JsonReader& r) {
   e.candidate = r.at("candidate").number_or_null();
   e.ratio = r.at("ratio").number_or_null();
   if (!r.at("interval").value().is_null()) e.interval = read_interval(r.at("interval"));
-  e.bound = r.at("bound").number_or_null();
+  e.floor_ratio = r.at("floor_ratio").number_or_null();
   e.reason = text_or_empty(r, "reason");
   return e;
 }

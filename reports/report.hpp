@@ -79,7 +79,9 @@ struct ComparisonEntry {
   MetricClass cls = MetricClass::deterministic;
   std::optional<double> baseline, candidate, ratio;
   std::optional<Interval> interval;  ///< of the ratio
-  std::optional<double> bound;       ///< analytic ratio, where a formula gives one
+  /// Ratio of the roofline floors of both sides: what kernels at their floor would show. A kernel
+  /// above its floor may gain less or more.
+  std::optional<double> floor_ratio;
   Verdict verdict = Verdict::incomparable;
   std::string reason;
 };

@@ -16,7 +16,7 @@ struct TerminalStyle {
 /// short, and what went wrong.
 void print_workload(std::ostream& out, const Workload& workload, const TerminalStyle& style);
 
-/// Baseline, candidate, ratio with interval, bound and verdict per component.
+/// Baseline, candidate, ratio with interval, ratio of the floors and verdict per component.
 void print_comparison(std::ostream& out, const Comparison& comparison, const TerminalStyle& style);
 
 /// A line per workload or comparison, and the report's diagnostics.

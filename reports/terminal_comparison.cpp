@@ -45,7 +45,7 @@ std::vector<Cell> cells_of(const ComparisonEntry& e, Footnotes& notes, const Ter
       {value(e.candidate)},
       {e.ratio ? ratio_text(*e.ratio) + times : ""},
       {e.interval ? ratio_text(e.interval->low) + to + ratio_text(e.interval->high) : "", Ink::dim},
-      {e.bound ? ratio_text(*e.bound) + times : ""},
+      {e.floor_ratio ? ratio_text(*e.floor_ratio) + times : ""},
       {name_of(e.verdict) + mark, ink_of(e.verdict)}};
 }
 
@@ -109,7 +109,7 @@ void summarize_comparisons(std::ostream& out, const Report& report, const Termin
   Table table({{"comparison", true, 0},
                {"time", false, 1},
                {"interval", false, 3},
-               {"bound", false, 2},
+               {"at floor", false, 2},
                {"verdict", true, 0}});
   std::vector<ComparisonEntry> all;
   for (const auto& c : report.comparisons) {
@@ -146,7 +146,7 @@ void print_comparison(std::ostream& out, const Comparison& comparison,
                {"candidate", false, 3},
                {"ratio", false, 0},
                {"interval", false, 2},
-               {"bound", false, 1},
+               {"at floor", false, 1},
                {"verdict", true, 0}});
   std::size_t left_out = 0;
   std::size_t ranges = 0;

@@ -60,7 +60,8 @@ class ProfileCommand : public Command {
         if (interrupted()) break;
         spec.backend = backend;
         const auto execution = model->prepare(spec, tokens, model_.seed);
-        auto workload = lay_out(*checkpoint, *execution, model_.seed, model_.tokens, "");
+        auto workload =
+            lay_out(*checkpoint, *execution, model_.seed, model_.tokens, hash_of(tokens), "");
         progress.begin(workload.id);
         run_probes(probes, *execution, options, workload);
         progress.done();

@@ -184,7 +184,7 @@ void PruneCommand::measure(Study& study, const workloads::ExecutionSpec& spec,
   for (auto& placed : study.variants) {
     executions.push_back(placed.model->prepare(spec, tokens, model_.seed));
     workloads.push_back(lay_out(*placed.checkpoint, *executions.back(), model_.seed, model_.tokens,
-                                label + "/" + name_of(placed.variant)));
+                                hash_of(tokens), label + "/" + name_of(placed.variant)));
   }
   const bool timed = std::any_of(probes.begin(), probes.end(),
                                  [](const auto& probe) { return probe->name() == "time"; });

@@ -41,7 +41,7 @@ void line(std::ostream& out, const std::string& workload, const std::string& pla
 
 void write_comparisons(const Report& report, std::ostream& out) {
   out << "comparison,workload,range,metric,unit,class,baseline,candidate,ratio,ratio_low,"
-         "ratio_high,level,bound,verdict,reason\r\n";
+         "ratio_high,level,floor_ratio,verdict,reason\r\n";
   for (const auto& c : report.comparisons) {
     for (const auto& e : c.entries) {
       const std::array<std::string, 15> fields = {c.name,
@@ -56,7 +56,7 @@ void write_comparisons(const Report& report, std::ostream& out) {
                                                   e.interval ? number(e.interval->low) : "",
                                                   e.interval ? number(e.interval->high) : "",
                                                   e.interval ? number(e.interval->level) : "",
-                                                  number(e.bound),
+                                                  number(e.floor_ratio),
                                                   name_of(e.verdict),
                                                   e.reason};
       for (std::size_t i = 0; i < fields.size(); ++i) {

@@ -80,7 +80,7 @@ void write_workload(std::ostream& out, const Workload& w) {
 void write_comparison(std::ostream& out, const Comparison& c) {
   out << "\n## " << escaped(c.name) << "\n\nVerdict: **" << name_of(c.verdict) << "**\n\n";
   head(out,
-       {"where", "metric", "verdict", "baseline", "candidate", "ratio", "interval", "bound",
+       {"where", "metric", "verdict", "baseline", "candidate", "ratio", "interval", "floor_ratio",
         "reason"},
        3);
   for (const auto& e : c.entries) {
@@ -89,7 +89,7 @@ void write_comparison(std::ostream& out, const Comparison& c) {
         {e.range.empty() ? "whole" : e.range, e.metric, name_of(e.verdict), value(e.baseline),
          value(e.candidate), e.ratio ? three_digits(*e.ratio) : "",
          e.interval ? three_digits(e.interval->low) + " … " + three_digits(e.interval->high) : "",
-         e.bound ? three_digits(*e.bound) : "", e.reason});
+         e.floor_ratio ? three_digits(*e.floor_ratio) : "", e.reason});
   }
 }
 

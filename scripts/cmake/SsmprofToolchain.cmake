@@ -22,6 +22,11 @@ add_library(ssmprof_options INTERFACE)
 target_include_directories(ssmprof_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(ssmprof_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wno-missing-field-initializers>)
+# GCC 12 warns falsely about inlined std::string and JSON code in optimized builds.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(ssmprof_options INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-maybe-uninitialized>)
+endif()
 if(SSMPROF_SANITIZE)
   set(flags -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_compile_options(ssmprof_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${flags}>)

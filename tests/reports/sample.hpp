@@ -158,7 +158,7 @@ inline Report paired() {
   r.comparisons[0].settings["score"] = "magnitude";
   r.comparisons[0].settings["ratio"] = 0.5;
   for (auto& e : r.comparisons[0].entries) {
-    if (e.range.empty() && e.metric == "time") e.bound = 0.9;
+    if (e.range.empty() && e.metric == "time") e.floor_ratio = 0.9;
   }
   return r;
 }
