@@ -33,7 +33,6 @@ struct ActivityLog {
   std::unordered_map<std::uint32_t, std::uint64_t> external;  ///< correlation → external id
   std::vector<std::string> names;                             ///< as recorded, mangled
   std::size_t dropped = 0;                                    ///< records that were lost
-  double overhead = 0;  ///< s that the tracer says it took itself
 };
 
 constexpr std::uint64_t external_id(std::size_t run, std::size_t range, std::size_t ranges) {

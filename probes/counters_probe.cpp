@@ -26,10 +26,23 @@ bool adds_up(const ResolvedMetric& metric) {
   return metric.blank.unit != "1" || metric.blank.id == "transcendentals_issued";
 }
 
-/// The activity probe saw that nothing was launched in this range.
-bool known_empty(const reports::Range& range) {
-  const auto* launches = find_metric(range.metrics, "launches");
-  return launches != nullptr && launches->value && *launches->value == 0 && range.kernels.empty();
+double launches_of(const std::vector<reports::Metric>& metrics) {
+  const auto* launches = find_metric(metrics, "launches");
+  return launches != nullptr && launches->value ? *launches->value : -1;
+}
+
+/// The activity probe found every kernel in a leaf: what it says of empty leaves can be trusted.
+bool activity_complete(const reports::Workload& target) {
+  double leaves = 0;
+  for (const auto& range : target.ranges) {
+    if (!range.component.empty()) leaves += launches_of(range.metrics);
+  }
+  return leaves > 0 && leaves == launches_of(target.metrics);
+}
+
+/// Nothing was launched in this range.
+bool known_empty(const reports::Range& range, bool complete) {
+  return complete && launches_of(range.metrics) == 0 && range.kernels.empty();
 }
 
 reports::Metric filled(const ResolvedMetric& metric, double value, std::size_t passes) {
@@ -50,11 +63,12 @@ void put_counted(const ResolvedMetric& metric, const Counted& counted,
                  const std::vector<workloads::RangeSpec>& specs, reports::Workload& target) {
   const auto empty_reason =
       counted.problems.empty() ? std::string("the range did not run") : counted.problems.front();
+  const bool trusted = activity_complete(target);
   std::vector<char> measured(specs.size());
   const auto sums =
       sum_over_leaves<double>(specs, [&](const workloads::RangeSpec&, std::size_t i) -> double {
         if (!counted.ranges[i].empty()) return ResolvedSets::evaluate(metric, counted.ranges[i]);
-        if (!known_empty(target.ranges[i])) measured[i] = 2;  // absent
+        if (!known_empty(target.ranges[i], trusted)) measured[i] = 2;  // absent
         return 0;
       });
   double leaves = 0;
@@ -155,9 +169,11 @@ class CountersProbe : public Probe {
       return;
     }
     refuse_shared_memory_system(spec.device_index, resolved);
+    const bool trusted = activity_complete(target);
     std::vector<int> leaves;
     for (std::size_t i = 0; i < specs.size(); ++i) {
-      if (specs[i].leaf && !known_empty(target.ranges[i])) leaves.push_back(static_cast<int>(i));
+      if (specs[i].leaf && !known_empty(target.ranges[i], trusted))
+        leaves.push_back(static_cast<int>(i));
     }
     const auto counted =
         count_ranges(execution, leaves, resolved.hardware, *device, options.interrupted);

@@ -26,8 +26,7 @@ constexpr CUpti_ActivityKind kKinds[] = {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
                                          CUPTI_ACTIVITY_KIND_MEMSET,
                                          CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION,
                                          CUPTI_ACTIVITY_KIND_RUNTIME,
-                                         CUPTI_ACTIVITY_KIND_DRIVER,
-                                         CUPTI_ACTIVITY_KIND_OVERHEAD};
+                                         CUPTI_ACTIVITY_KIND_DRIVER};
 
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20, kPreallocated = 8;
 
@@ -112,12 +111,6 @@ class Reader {
         log_.external.insert_or_assign(correlation, id);
         break;
       }
-      case CUPTI_ACTIVITY_KIND_OVERHEAD: {
-        const auto& overhead = *reinterpret_cast<const CUpti_ActivityOverhead3*>(record);
-        const std::uint64_t start = overhead.start, end = overhead.end;
-        if (end > start) log_.overhead += static_cast<double>(end - start) * 1e-9;
-        break;
-      }
       default:
         break;  // API calls: only their correlation with ranges matters
     }
@@ -181,6 +174,8 @@ Tracer::~Tracer() {
   for (const auto& buffer : Buffers::instance().drain()) {
     Buffers::instance().give_back(buffer.data);
   }
+  // Detaches: otherwise every later launch of the process keeps paying for the tracing's hooks.
+  cuptiFinalize();
 }
 
 void Tracer::push(std::uint64_t external_id) {
