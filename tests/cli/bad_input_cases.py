@@ -58,9 +58,9 @@ def write_files(folder, report):
         json.dumps({**report, "kind": "comparison", "workloads": [], "comparisons": []}))
 
 
-def case(name, arguments, names, codes=INPUT, needs_report=False):
+def case(name, arguments, names, codes=INPUT, needs_models=False):
     return {"name": name, "arguments": arguments, "names": names, "codes": codes,
-            "needs_report": needs_report}
+            "needs_models": needs_models}
 
 
 def without(base, flag):
@@ -123,7 +123,7 @@ def run_options():
     cases += option(PROFILE, "--max-seconds", ["nan", "-1", "inf"])
     cases += option(PROFILE, "--min-samples", ["0", "-3", "1.5"])
     huge = [*without(PROFILE, "--seqlen"), *RESULT, "--batch", "65536", "--seqlen", "16777216"]
-    cases.append(case("more memory than there is", huge, "memory", ENVIRONMENT))
+    cases.append(case("more memory than there is", huge, "memory", ENVIRONMENT, needs_models=True))
     return cases
 
 
@@ -183,29 +183,29 @@ def stored():
         cases.append(case(f"export {name}", ["export", f"{{dir}}/{name}", "--format", "csv"], name))
     good = "{dir}/run.json"
     for name in ("major.json", "version.json", "kind.json"):
-        cases.append(case(f"show {name}", ["show", f"{{dir}}/{name}"], name, needs_report=True))
+        cases.append(case(f"show {name}", ["show", f"{{dir}}/{name}"], name, needs_models=True))
     for name in ("major.json", "version.json", "kind.json", "comparison.json", "nowhere.json"):
         for pair in ([good, f"{{dir}}/{name}"], [f"{{dir}}/{name}", good]):
             cases.append(case(f"compare {' '.join(pair)}", ["compare", *pair, *RESULT], name,
-                              needs_report=True))
+                              needs_models=True))
     for value in ("nan", "-1", "x", "inf"):
         cases.append(case(f"compare --threshold={value}",
                           ["compare", good, good, *RESULT, f"--threshold={value}"], "threshold",
-                          needs_report=True))
+                          needs_models=True))
     for name in ("nowhere.json", "not.json", "policy_key.json", "array.json"):
         cases.append(case(f"compare --policy {name}",
                           ["compare", good, good, *RESULT, "--policy", f"{{dir}}/{name}"], name,
-                          needs_report=True))
+                          needs_models=True))
     cases += [
         case("compare one report", ["compare", good], "candidate"),
         case("compare into a folder", ["compare", good, good, "-o", "{dir}/folder"], "folder",
-             EITHER, needs_report=True),
+             EITHER, needs_models=True),
         case("export without a format", ["export", good], "--format"),
         case("export in an unknown format", ["export", good, "--format", "poem"], "poem"),
         case("export into nowhere", ["export", good, "--format", "csv", "-o", "{dir}/no/where.csv"],
-             "no/where.csv", EITHER, needs_report=True),
+             "no/where.csv", EITHER, needs_models=True),
         case("show an unknown workload", ["show", good, "--workload", "llama"], "llama",
-             needs_report=True),
+             needs_models=True),
     ]
     return cases
 
@@ -235,6 +235,22 @@ def ncu():
     ]
 
 
+def kernels():
+    """Values are judged before the device is looked for."""
+    base = ["kernels", "--kernel", "scan"]
+    cases = []
+    for flag, values in (("--kernel", ["attention", "scan,,conv"]), ("--batch", ["0", "2:1:x2"]),
+                         ("--seqlen", ["x1", "-1", "1.5"]), ("--dtype", ["int8"]),
+                         ("--preset", ["llama"]), ("--samples", ["0", "x"])):
+        cases += option(base, flag, values, names="llama" if flag == "--preset" else None)
+    cases += [
+        case("kernels with a size that is none", [*base, "--size", "dim"], "dim", EITHER),
+        case("kernels with a peer that is none", [*base, "--peer", "{dir}/nowhere.so"], "nowhere.so",
+             EITHER),
+    ]
+    return cases
+
+
 def all_cases():
     return [*usage(), *models(), *run_options(), *outputs(), *tokens(), *prune(), *stored(),
-            *verify(), *ncu()]
+            *verify(), *ncu(), *kernels()]
