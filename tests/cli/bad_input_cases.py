@@ -152,8 +152,8 @@ def tokens():
 def prune():
     cases = []
     cases += option(PRUNE, "--score", ["beauty", "", "Magnitude"])
-    cases += option(PRUNE, "--ratio", ["1", "-.1", "nan", "1.5", "inf", "half", "", ".1,,.5", ".5,1",
-                                       "50%"])
+    cases += option(PRUNE, "--ratio", [
+        "1", "-.1", "nan", "1.5", "inf", "half", "", ".1,,.5", ".5,1", "50%"])
     cases += option(PRUNE, "--variant", ["dense", "masked", "dense,gone", "dense,"])
     cases += option(PRUNE, "--align", ["0", "-1", "100000", "x"])
     delta = [*without(PRUNE, "--score"), *RESULT, "--score"]
@@ -245,8 +245,8 @@ def kernels():
         cases += option(base, flag, values, names="llama" if flag == "--preset" else None)
     cases += [
         case("kernels with a size that is none", [*base, "--size", "dim"], "dim", EITHER),
-        case("kernels with a peer that is none", [*base, "--peer", "{dir}/nowhere.so"], "nowhere.so",
-             EITHER),
+        case("kernels with a peer that is none", [*base, "--peer", "{dir}/nowhere.so"],
+             "nowhere.so", EITHER),
     ]
     return cases
 
