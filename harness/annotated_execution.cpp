@@ -6,7 +6,7 @@ namespace ssmprof::harness {
 
 AnnotatedExecution::AnnotatedExecution(workloads::Execution& inner,
                                        std::vector<workloads::RangeObserver*> ambient)
-    : inner_(inner) {
+    : ForwardingExecution(inner) {
   fanout_.ambient = std::move(ambient);
 }
 

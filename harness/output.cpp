@@ -10,6 +10,7 @@
 #include "harness/interrupt.hpp"
 #include "harness/invocation.hpp"
 #include "probes/environment.hpp"
+#include "probes/metric_set.hpp"
 #include "reports/atomic_file.hpp"
 #include "reports/definitions.hpp"
 #include "reports/json_io.hpp"
@@ -54,6 +55,7 @@ reports::Report new_report(reports::Report::Kind kind, const workloads::Executio
   report.invocation = invocation();
   report.environment = probes::describe_environment(spec);
   report.definitions = reports::metric_definitions();
+  report.definitions.update(probes::metric_set_definitions());
   return report;
 }
 

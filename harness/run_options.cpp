@@ -1,5 +1,6 @@
 #include "harness/run_options.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "harness/interrupt.hpp"
@@ -24,6 +25,7 @@ void RunOptions::declare(CLI::App& app) {
   app.add_option("--logits", logits, "Positions the head computes: last or all")
       ->capture_default_str();
   app.add_option("--probes", probe_names, "Probes to use (default: all, see 'ssmprof list')");
+  app.add_flag("--graph", graph, "Time the step replayed as one CUDA graph too (GPU)");
   app.add_option("--warmup", warmup, "Seconds of warm-up per workload")->capture_default_str();
   app.add_option("--max-seconds", max_seconds, "Most seconds of timing per workload")
       ->capture_default_str();
@@ -55,8 +57,17 @@ std::vector<ExecutionSpec> RunOptions::expand(const ExecutionSpec& base) const {
 }
 
 std::vector<std::unique_ptr<probes::Probe>> RunOptions::probes() const {
-  if (probe_names.empty()) return probes::ordered_probes();
-  return probes::select_probes(parse_names("--probes", probe_names));
+  std::vector<std::string> names;
+  if (probe_names.empty()) {
+    for (const auto& probe : probes::ordered_probes()) names.emplace_back(probe->name());
+    std::erase(names, "graph");
+  } else {
+    names = parse_names("--probes", probe_names);
+  }
+  if (graph && std::find(names.begin(), names.end(), "graph") == names.end()) {
+    names.emplace_back("graph");
+  }
+  return probes::select_probes(names);
 }
 
 probes::ProbeOptions RunOptions::probe_options() const {

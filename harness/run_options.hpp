@@ -21,6 +21,7 @@ struct RunOptions {
   double warmup = 0.2;
   double max_seconds = 5.0;
   int min_samples = 10;
+  bool graph = false;
   bool quiet = false;
 
   void declare(CLI::App& app);
@@ -29,7 +30,7 @@ struct RunOptions {
   /// InputError naming the option.
   std::vector<workloads::ExecutionSpec> expand(const workloads::ExecutionSpec& base) const;
 
-  /// The chosen probes, all when none is named, in phase order.
+  /// The chosen probes, in phase order; all but graph when none is named, and graph with --graph.
   std::vector<std::unique_ptr<probes::Probe>> probes() const;
 
   probes::ProbeOptions probe_options() const;

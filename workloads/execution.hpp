@@ -72,6 +72,11 @@ class Execution {
 
   /// One run under the allocator's books.
   virtual MemoryUse measure_memory() = 0;
+
+  /// Captures one run into a CUDA graph, and launches it (asynchronous). Throws
+  /// reports::EnvironmentError where there is no CUDA device.
+  virtual void capture_graph();
+  virtual void replay_graph();
 };
 
 /// fp32 logits on the host, [batch, length, vocab], row-major.

@@ -9,6 +9,7 @@
 #include "workloads/torch/language_model.hpp"
 #include "workloads/torch/memory_books.hpp"
 #include "workloads/torch/memory_need.hpp"
+#include "workloads/torch/run_graph.hpp"
 
 namespace ssmprof::workloads {
 namespace {
@@ -90,6 +91,24 @@ class HostedExecution : public Execution {
 
   void* stream() const override { return hosted_->stream.native(); }
 
+  void capture_graph() override {
+    if (spec_.device == kernels::Device::cpu) return Execution::capture_graph();
+    guarded("capturing the run", [&] {
+      submit(nullptr);  // libraries set themselves up outside the capture
+      const WorkStream::Scope scope(hosted_->stream);
+      wait_for(spec_.device, spec_.device_index);
+      graph_ = std::make_unique<RunGraph>([&] { submit(nullptr); });
+    });
+  }
+
+  void replay_graph() override {
+    if (!graph_) capture_graph();
+    guarded("replaying the run", [&] {
+      const WorkStream::Scope scope(hosted_->stream);
+      graph_->replay();
+    });
+  }
+
   MemoryUse measure_memory() override {
     return guarded("measuring memory", [&] {
       logits_.reset();
@@ -122,6 +141,7 @@ class HostedExecution : public Execution {
   at::Tensor ids_, next_, logits_;
   std::vector<LayerState> states_;
   Pass pass_;
+  std::unique_ptr<RunGraph> graph_;
 };
 
 class HostedModel : public Model, public Continuing {
