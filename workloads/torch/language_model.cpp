@@ -1,6 +1,7 @@
 #include "workloads/torch/language_model.hpp"
 
 #include <string>
+#include <utility>
 
 #include "workloads/torch/common.hpp"
 #include "workloads/torch/placement.hpp"
@@ -69,9 +70,9 @@ at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>
       normed = pass.fused && layer > 0 ? ops_->add_rms_norm(added, residual, /*keep=*/true,
                                                             norms_[at], config().norm_eps)
                                        : ops_->rms_norm(residual, norms_[at], config().norm_eps);
+      added.reset();
     }
-    added.reset();
-    added = blocks_[at]->forward(normed, states[at], pass);
+    added = blocks_[at]->forward(std::move(normed), states[at], pass);
     if (!pass.fused) {
       const auto range = pass.leaf(layer, Component::residual);
       residual.add_(added);
@@ -82,14 +83,15 @@ at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>
   {
     const auto range = pass.leaf(-1, Component::norm);
     normed = head_norm(residual, added, pass);
+    residual.reset(), added.reset();
   }
-  residual.reset(), added.reset();
   const auto range = pass.leaf(-1, Component::head);
   at::Tensor logits = at::linear(normed, head_);
   if (next.defined()) {
     at::Tensor out = next;
     at::argmax_out(out, logits, -1);
   }
+  normed.reset();
   return logits;
 }
 

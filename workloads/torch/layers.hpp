@@ -33,11 +33,12 @@ struct Pass {
   }
 };
 
-/// A layer's mixer between norm and residual: [T, D] in, [T, D] out.
+/// A layer's mixer between norm and residual: [T, D] in, [T, D] out. Tensors are given up inside
+/// the range that uses them last: returning large memory takes time, which is that range's.
 class Block {
  public:
   virtual ~Block() = default;
-  virtual at::Tensor forward(const at::Tensor& x, LayerState& state, const Pass& pass) = 0;
+  virtual at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) = 0;
   virtual LayerState new_state(std::int64_t batch, at::ScalarType state_type) const = 0;
 };
 

@@ -36,7 +36,7 @@ class Mamba1Block : public Block {
     }
   }
 
-  at::Tensor forward(const at::Tensor& x, LayerState& state, const Pass& pass) override {
+  at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) override {
     const std::int64_t batch = pass.batch, length = pass.length;
     const auto rows = [&](const at::Tensor& t) { return t.view({batch, length, t.size(1)}); };
     at::Tensor xz, z, u, parameters, delta, y;
@@ -44,6 +44,7 @@ class Mamba1Block : public Block {
       const auto range = pass.leaf(layer_, Component::in_proj);
       xz = rows(at::linear(x, in_proj_, in_bias_));
       z = xz.narrow(2, inner_, inner_);
+      x.reset();
     }
     {
       const auto range = pass.leaf(layer_, Component::conv);
@@ -76,14 +77,16 @@ class Mamba1Block : public Block {
                           state.ssm,
                           pass.from_state};
       y = pass.step() ? ops_.scan_step(call) : ops_.scan(call);
+      u.reset(), parameters.reset(), delta.reset();
     }
-    u.reset(), parameters.reset(), delta.reset();
     if (!pass.fused) {
       const auto range = pass.leaf(layer_, Component::gate);
       y = ops_.gate(y, z);
     }
     const auto range = pass.leaf(layer_, Component::out_proj);
-    return at::linear(y.view({-1, inner_}), out_proj_, out_bias_);
+    at::Tensor out = at::linear(y.view({-1, inner_}), out_proj_, out_bias_);
+    xz.reset(), z.reset(), y.reset();
+    return out;
   }
 
   LayerState new_state(std::int64_t batch, at::ScalarType state_type) const override {

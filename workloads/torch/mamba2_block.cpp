@@ -37,7 +37,7 @@ class Mamba2Block : public Block {
     }
   }
 
-  at::Tensor forward(const at::Tensor& x, LayerState& state, const Pass& pass) override {
+  at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) override {
     const std::int64_t batch = pass.batch, length = pass.length, inner = config_.d_inner;
     const std::int64_t bc = config_.n_groups * n_;
     at::Tensor packed, rows, dt, xbc, y;
@@ -46,6 +46,7 @@ class Mamba2Block : public Block {
       packed = at::linear(x, in_proj_, in_bias_);  // [T, z · x · B · C · dt]
       rows = packed.view({batch, length, packed.size(1)});
       dt = rows.narrow(2, inner + channels_, config_.n_heads);
+      x.reset();
     }
     {
       const auto range = pass.leaf(layer_, Component::conv);
@@ -71,15 +72,18 @@ class Mamba2Block : public Block {
       call.dt_min = config_.dt_min, call.dt_max = config_.dt_max;
       call.state = state.ssm, call.from_state = pass.from_state;
       y = pass.step() ? ops_.ssd_step(call) : ops_.ssd(call);
+      xbc.reset();
     }
-    xbc.reset();
     {
       const auto range = pass.leaf(layer_, Component::gated_norm);
       y = ops_.gated_rms_norm(y.view({-1, inner}), packed.narrow(1, 0, inner), norm_,
                               config_.norm_group_size, config_.norm_eps);
+      packed.reset(), rows.reset(), dt.reset();
     }
     const auto range = pass.leaf(layer_, Component::out_proj);
-    return at::linear(y, out_proj_, out_bias_);
+    at::Tensor out = at::linear(y, out_proj_, out_bias_);
+    y.reset();
+    return out;
   }
 
   LayerState new_state(std::int64_t batch, at::ScalarType state_type) const override {
