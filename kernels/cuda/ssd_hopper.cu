@@ -1,304 +1,79 @@
 #include <algorithm>
 
 #include "kernels/cuda/ssd_hopper.cuh"
-#include "kernels/cuda/ssd_hopper_kernel.cuh"
+#include "kernels/cuda/ssd_hopper_roles.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
 
 using namespace ssd_detail;
 
-template <int kWarpgroups>
-struct Registers;
-template <>
-struct Registers<1> {
-  static constexpr int kConsumer = 248, kProducer = 40;
+/// Threads and registers of a kernel: 128 threads feed, 128 per pair keep the state, 128 more per
+/// pair compute the outputs. The registers of the roles add up to those at entry.
+template <int kWarpgroups, int kPanels, bool kOutputs>
+struct Shape {
+  static constexpr int kThreads = 128 * (1 + kWarpgroups * (kOutputs ? 2 : 1));
+  static constexpr bool kWide = kPanels > 2 || !kOutputs;
+  static constexpr int kProducer = kWide ? 40 : 32;
+  static constexpr int kState = kWide ? 232 : 112;
+  static constexpr int kOutput = kWide ? 232 : 112;
 };
-template <>
-struct Registers<2> {
-  static constexpr int kConsumer = 232, kProducer = 40;
-};
-template <>
-struct Registers<3> {
-  static constexpr int kConsumer = 160, kProducer = 32;
-};
-
-template <bool kFirst, typename A, typename B>
-__device__ __forceinline__ auto& choose(A& a, B& b) {
-  if constexpr (kFirst) {
-    return a;
-  } else {
-    return b;
-  }
-}
 
 template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
-__device__ __forceinline__ void hopper_consumer(const HopperParams& p, const HopperUnit& u,
-                                                char* smem, int w) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs>;
-  constexpr bool kLean = kPanels > 2 || kWarpgroups > 2;  // fewer accumulators alive at once
-  const SsdArgs& a = p.args;
-  const std::uint32_t base = sm90::smem_address(smem);
-  const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
-  const int lane = threadIdx.x % 32, warp = __shfl_sync(0xffffffffU, threadIdx.x / 32 % 4, 0);
-  const bool works = w < u.pairs;
-  const int head = works ? u.head(p, w) : 0;
-  const int row0 = works ? u.row0(p, w) : 0;
-  const int state_rows = works ? min(64, static_cast<int>(a.head_dim) - row0) : 0;
-  const int n_state = static_cast<int>(a.state);
-  const float skip = kOutputs && a.d ? a.d[head] : 0.0F;
-  const std::int64_t state_at = ((u.sequence * a.heads + head) * a.head_dim + row0) * a.state;
-
-  if (!works) {  // keeps the ring turning
-    int stage = 0;
-    std::uint32_t phase = 0;
-    for (std::int64_t chunk = u.chunk_begin; chunk < u.chunk_end; ++chunk) {
-      sm90::mbarrier_wait(full + stage * 8, phase);
-      __syncwarp();
-      if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
-      if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
-    }
-    return;
-  }
-  float s[kPanels][32];
-#pragma unroll
-  for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-    for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
-  }
-  const PanelOffsets offsets(warp, lane);
-  const std::uint32_t staged = base + Layout::kState + w * Layout::kStateBytes;
-  const std::uint32_t state_out = staged + offsets.straight;
-  // The thread's place in z and in out; both move on by a chunk at a time.
-  const std::int64_t row = u.first + u.chunk_begin * kSsdChunk + warp * 16;
-  const std::int64_t column = static_cast<std::int64_t>(head) * a.head_dim + row0;
-  const int pair = (lane % 4) * 2, piece = (lane % 8) * 8;
-  T* out = nullptr;
-  const std::uint16_t* z = nullptr;
-  int rows = 0;
-  if constexpr (kOutputs) {
-    out = static_cast<T*>(a.out.data) + u.batch * a.out.batch_stride +
-          (row + lane / 8) * a.out.row_stride + column + piece;
-    rows = static_cast<int>(
-               min(u.length - u.chunk_begin * kSsdChunk, static_cast<std::int64_t>(1) << 30)) -
-           warp * 16;
-    if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
-      const float2* from =
-          segment_state<kWarpgroups, kPanels>(p, u, u.segment, w, threadIdx.x % 128);
-#pragma unroll
-      for (int e = 0; e < kPanels * 16; ++e) {
-        const float2 v = from[e * 128];
-        s[e / 16][e % 16 * 2] = v.x, s[e / 16][e % 16 * 2 + 1] = v.y;
-      }
-    } else if (a.initial_state) {
-      state_copy<kPanels, true>(s, const_cast<float*>(a.initial_state) + state_at, state_rows,
-                                n_state, warp, lane);
-    }
-    state_to_shared<T, kPanels>(s, state_out);
-    sm90::fence_async();
-    sm90::group_barrier(1 + w, 128);
-  }
-  if constexpr (kGate) {
-    z = static_cast<const std::uint16_t*>(a.z.data) + u.batch * a.z.batch_stride +
-        (row + lane / 4) * a.z.row_stride + column + pair;
-  }
-  float decayed = 0.0F;
-
-  int stage = 0;
-  std::uint32_t phase = 0;
-  const int chunks = static_cast<int>(u.chunk_end - u.chunk_begin);
-#pragma unroll 1
-  for (int chunk = 0; chunk < chunks; ++chunk) {
-    sm90::mbarrier_wait(full + stage * 8, phase);
-    const std::uint32_t tile = base + stage * Layout::kStage;
-    const std::uint32_t tile_x = tile + Layout::kX + w * sm90::kPanelBytes;
-    if constexpr (!kBulk) sm90::fence_async();
-    const float* cs =
-        reinterpret_cast<const float*>(smem + Layout::kTimes + stage * Layout::kTimesStage) +
-        w * 128;
-    const float* csd = cs + 64 + pair;
-    const std::uint64_t desc_x = sm90::panel_descriptor(tile_x);
-    const std::uint64_t desc_b = sm90::panel_descriptor(tile + Layout::kB);
-    const std::uint64_t desc_c = sm90::panel_descriptor(tile + Layout::kC);
-    const std::uint64_t desc_s = sm90::panel_descriptor(staged);
-    float g[kOutputs ? 32 : 1], own[kOutputs && !kLean ? 32 : 1];
-    float(&y)[kOutputs ? 32 : 1] = choose < kLean || !kOutputs > (g, own);
-    std::uint32_t gate[kGate ? 16 : 1];
-    std::uint32_t fc[kOutputs && !kLean ? 4 * kPanels : 1][4];  // C as the left operand
-    if constexpr (kOutputs && !kLean) {
-#pragma unroll
-      for (int k = 0; k < 4 * kPanels; ++k) {
-        sm90::ldmatrix_x4(fc[k], ((tile + Layout::kC + offsets.straight) ^ (k % 4 * 32)) +
-                                     k / 4 * sm90::kPanelBytes);
-      }
-    }
-    // y or g = C · (panels of 64 rows)ᵀ, contracted over the state index.
-    const auto product_c = [&](float(&d)[kOutputs ? 32 : 1], std::uint64_t right) {
-      if constexpr (kOutputs) {
-#pragma unroll
-        for (int k = 0; k < 4 * kPanels; ++k) {
-          const int at = (k / 4) * (sm90::kPanelBytes / 16) + (k % 4) * 2;
-          if constexpr (kLean) {
-            sm90::wgmma_ss<T>(d, desc_c + at, right + at, k > 0);
-          } else {
-            sm90::wgmma_rs<T, false>(d, fc[k], right + at, k > 0);
-          }
-        }
-      }
-      sm90::wgmma_commit();
-    };
-    const float end = cs[63];
-    decayed += end;
-    std::uint32_t xw[4][4];
-    const auto decay_state = [&] {
-      const float keep = sm90::exp2_fast(end);
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-        for (int i = 0; i < 32; ++i) s[q][i] *= keep;
-      }
-    };
-    const auto update_state = [&] {
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-        for (int k = 0; k < 4; ++k) {
-          sm90::wgmma_rs<T, true>(s[q], xw[k], desc_b + q * (sm90::kPanelBytes / 16) + k * 128, 1);
-        }
-      }
-      sm90::wgmma_commit();
-    };
-    if constexpr (kOutputs) {
-      std::uint32_t m[4][4];
-      const float cs0 = cs[warp * 16 + lane / 4], cs1 = cs[warp * 16 + lane / 4 + 8];
-      const auto add_scores = [&] {
-        scale_rows(y, cs0, cs1);
-        sm90::wgmma_fence();
-#pragma unroll
-        for (int k = 0; k < 4; ++k) sm90::wgmma_rs<T, true>(y, m[k], desc_x + k * 128, 1);
-        sm90::wgmma_commit();
-      };
-      if constexpr (!kLean) decay_state();
-      sm90::wgmma_fence();
-      product_c(g, desc_b);
-      if constexpr (kLean) {
-        sm90::wgmma_wait<0>();
-        sm90::pin(g);
-        decayed_scores<T>(m, g, cs0, cs1, csd, warp, lane);
-        sm90::wgmma_fence();
-        product_c(y, desc_s);
-        decay_state();
-        sm90::wgmma_wait<0>();
-        sm90::pin(y);
-        add_scores();
-        if constexpr (kPanels > 2) {
-          sm90::wgmma_wait<0>();
-          sm90::pin(y);
-        }
-        scaled_x<T>(xw, tile_x + offsets.transposed, csd, end);
-        sm90::wgmma_fence();
-        update_state();
-        sm90::wgmma_wait<0>();
-        sm90::pin(y);
-      } else {
-        if constexpr (kGate) {
-          load_gate(gate, z, a.z.row_stride, rows - lane / 4, state_rows - pair, p.z_pairs);
-        }
-        scaled_x<T>(xw, tile_x + offsets.transposed, csd, end);
-        sm90::wgmma_fence();
-        product_c(y, desc_s);
-        update_state();
-        sm90::wgmma_wait<2>();
-        sm90::pin(g);
-        decayed_scores<T>(m, g, cs0, cs1, csd, warp, lane);
-        sm90::wgmma_wait<1>();
-        sm90::pin(y);
-        add_scores();
-        sm90::wgmma_wait<1>();
-      }
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
-      state_to_shared<T, kPanels>(s, state_out);
-      sm90::fence_async();
-      sm90::wgmma_wait<0>();
-      sm90::pin(y);
-      sm90::group_barrier(1 + w, 128);
-      if constexpr (kGate && kLean) {
-        load_gate(gate, z, a.z.row_stride, rows - lane / 4, state_rows - pair, p.z_pairs);
-      }
-      outputs_to_shared<T, kGate>(y, gate, tile_x + offsets.straight, skip);
-      __syncwarp();
-      store_outputs(tile_x + offsets.row, out, a.out.row_stride, rows - lane / 8,
-                    state_rows - piece, p.out_vector);
-      out += kSsdChunk * a.out.row_stride;
-      rows -= static_cast<int>(kSsdChunk);
-      if constexpr (kGate) z += kSsdChunk * a.z.row_stride;
-    } else {
-      decay_state();
-      scaled_x<T>(xw, tile_x + offsets.transposed, csd, end);
-      sm90::wgmma_fence();
-      update_state();
-      sm90::wgmma_wait<0>();
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
-    }
-    __syncwarp();
-    if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
-    if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
-  }
-  if constexpr (kOutputs) {
-    if (a.final_state && u.segment == p.plan.segments - 1) {
-      state_copy<kPanels, false>(s, a.final_state + state_at, state_rows, n_state, warp, lane);
-    }
-  } else {
-    // Every stage has been consumed: the ring now holds the fragments for the carry.
-    sm90::group_barrier(15, u.pairs * 128);
-    auto* fragments = reinterpret_cast<float2*>(smem) + w * kPanels * 16 * 128 + threadIdx.x % 128;
-#pragma unroll
-    for (int e = 0; e < kPanels * 16; ++e) {
-      fragments[e * 128] = make_float2(s[e / 16][e % 16 * 2], s[e / 16][e % 16 * 2 + 1]);
-    }
-    if (threadIdx.x % 128 == 0) {
-      reinterpret_cast<float*>(smem + Layout::kTimes)[w] = decayed;
-    }
-  }
-}
-
-template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
-__global__ void __launch_bounds__((kWarpgroups + 1) * 128, 1)
+__global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, kOutputs>::kThreads, 1)
     ssd_hopper_kernel(const __grid_constant__ HopperParams p) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
+  using Registers = Shape<kWarpgroups, kPanels, kOutputs>;
   extern __shared__ __align__(1024) char smem[];
   const std::uint32_t base = sm90::smem_address(smem), full = base + Layout::kBarriers;
   if (threadIdx.x == 0) {
     for (int i = 0; i < Layout::kStages; ++i) {
-      sm90::mbarrier_init(full + i * 8, kBulk ? 1 : 256);
-      sm90::mbarrier_init(full + (Layout::kStages + i) * 8, kWarpgroups * 4);
+      sm90::mbarrier_init(full + i * 8, kBulk ? 1 + kWarpgroups : 256);
+      sm90::mbarrier_init(full + (Layout::kStages + i) * 8, kWarpgroups * (kOutputs ? 8 : 4));
+    }
+    for (int i = 0; i < kWarpgroups * 4; ++i) {
+      sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
     }
     sm90::fence_async();
   }
   __syncthreads();
   sm90::release_successor();
   const HopperUnit u(p, kWarpgroups);
-  const int w = static_cast<int>(threadIdx.x) / 128, thread = static_cast<int>(threadIdx.x) % 128;
-  sm90::wait_for_predecessor();
-  if (w == kWarpgroups) {
-    sm90::registers_lower<Registers<kWarpgroups>::kProducer>();
-    hopper_producer<T, kWarpgroups, kPanels, kOutputs, kBulk>(p, u, base, thread);
+  const int group = static_cast<int>(threadIdx.x) / 128;
+  const int thread = static_cast<int>(threadIdx.x) % 128;
+  if (group == 0) {
+    sm90::registers_lower<Registers::kProducer>();
+    hopper_producer<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>(p, u, smem, thread);
     if constexpr (!kOutputs) {
       sm90::cluster_barrier();
       sm90::cluster_barrier();
     }
-  } else {
-    sm90::registers_raise<Registers<kWarpgroups>::kConsumer>();
-    hopper_consumer<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>(p, u, smem, w);
+  } else if (!kOutputs || group <= kWarpgroups) {
+    sm90::registers_raise<Registers::kState>();
+    const int w = group - 1;
+    if constexpr (kOutputs) sm90::wait_for_predecessor();
+    if (w < u.pairs) {
+      state_role<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>(p, u, smem, w, thread);
+    } else {
+      idle_role<kWarpgroups, kPanels, kOutputs, kGate>(u, base, thread % 32);
+    }
     if constexpr (!kOutputs) {
       sm90::cluster_barrier();
-      if (w < u.pairs) {
-        carry_states<kWarpgroups, kPanels>(p, u, base, base + Layout::kTimes, w, thread);
+      const HopperUnit again(p, kWarpgroups);
+      if (w < again.pairs) {
+        carry_states<kWarpgroups, kPanels>(p, again, base, base + Layout::kTimes, w, thread);
       }
       sm90::cluster_barrier();
+    }
+  } else if constexpr (kOutputs) {
+    sm90::registers_raise<Registers::kOutput>();
+    const int w = group - 1 - kWarpgroups;
+    sm90::wait_for_predecessor();
+    if (w < u.pairs) {
+      outputs_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, smem, w, thread);
+    } else {
+      idle_role<kWarpgroups, kPanels, kOutputs, kGate>(u, base, thread % 32);
     }
   }
 #endif
@@ -332,7 +107,7 @@ void launch_chained(Kernel kernel, dim3 grid, int threads, int shared, int clust
 
 template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
 void launch(const HopperParams& p, std::int64_t segments, cudaStream_t stream) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
   const auto kernel = ssd_hopper_kernel<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>;
   static const cudaError_t prepared =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, Layout::kBytes);
@@ -340,8 +115,9 @@ void launch(const HopperParams& p, std::int64_t segments, cudaStream_t stream) {
   const std::int64_t sequences = p.args.sequences ? p.args.sequences.count : p.args.batch;
   const dim3 grid(static_cast<unsigned>(sequences * p.args.groups * p.group_tiles),
                   static_cast<unsigned>(segments));
-  launch_chained(kernel, grid, (kWarpgroups + 1) * 128, Layout::kBytes,
-                 kOutputs ? 1 : static_cast<int>(segments), p, stream, true);
+  launch_chained(kernel, grid, Shape<kWarpgroups, kPanels, kOutputs>::kThreads, Layout::kBytes,
+                 kOutputs ? 1 : static_cast<int>(segments), p, stream,
+                 kOutputs && p.plan.segments > 1);
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
@@ -405,9 +181,6 @@ bool encode_map(CUtensorMap& map, const SsdArgs& args, const ConstRows& rows, st
 
 template <typename T>
 void run_dtype(const HopperParams& p, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>(p.plan.slots),
-                  static_cast<unsigned>((p.args.heads + 31) / 32));
-  launch_chained(ssd_times_kernel<T>, grid, 256, 0, 1, p, stream, false);
   if (p.bulk) return run_panels<T, true>(p, stream);
   run_panels<T, false>(p, stream);
 }
@@ -437,17 +210,14 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
     plan.segments = std::max<std::int64_t>(
         1, (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment);
   }
-  const std::int64_t sequences = args.sequences ? args.sequences.count : args.batch;
   plan.tiles = units;
-  plan.slots = args.sequences ? args.length / kSsdChunk + sequences : sequences * plan.chunks;
   return plan;
 }
 
 std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan) {
-  std::int64_t floats = plan.slots * args.heads * 128;
-  if (plan.segments > 1)
-    floats += plan.segments * plan.tiles * plan.warpgroups * 64 * 64 * plan.panels;
-  return static_cast<std::size_t>(floats);
+  if (plan.segments == 1) return 0;
+  return static_cast<std::size_t>(plan.segments * plan.tiles * plan.warpgroups * plan.panels) *
+         (64 * 64);
 }
 
 void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream) {
@@ -471,11 +241,11 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream) {
   // The tail of a packed sequence must read zeros, not its successor's rows.
   p.bulk = !args.sequences && encode_map(p.x_map, args, args.x, args.head_dim, args.heads) &&
            encode_map(p.b_map, args, args.b, args.state, args.groups) &&
-           encode_map(p.c_map, args, args.c, args.state, args.groups);
-  p.z_pairs = args.z && width(args.z, args.head_dim) >= 4;
+           encode_map(p.c_map, args, args.c, args.state, args.groups) &&
+           (!args.z || encode_map(p.z_map, args, args.z, args.head_dim, args.heads));
+  p.z_bytes = args.z ? width(args.z, args.head_dim) : 16;
   p.out_vector = width(args.out, args.head_dim) == 16;
-  p.times = static_cast<float*>(args.workspace);
-  p.states = p.times + plan.slots * args.heads * 128;
+  p.states = static_cast<float*>(args.workspace);
   const auto s = static_cast<cudaStream_t>(stream);
   if (args.dtype == DType::bf16) {
     run_dtype<bf16>(p, s);

@@ -17,7 +17,6 @@ struct SsdPlan {
   std::int64_t segments = 1;
   std::int64_t chunks_per_segment = 0;
   std::int64_t tiles = 0;  ///< CTAs per segment
-  std::int64_t slots = 0;  ///< chunks over all sequences, rounded up per sequence
 };
 
 /// The states of all segments but the last are carried within one cluster of at most 8 blocks.
@@ -31,7 +30,7 @@ bool ssd_hopper_supports(const SsdArgs& args);
 /// The plan for a card of `processors` multiprocessors.
 SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors);
 
-/// Floats of scratch: 128 per (chunk, head), and the states at the start of the segments.
+/// Floats of scratch: the states at the start of the segments, none when there is one.
 std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan);
 
 /// Chunked SSD with the state resident in the accumulators of the warpgroup matrix products. A
@@ -42,17 +41,15 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream);
 namespace ssd_detail {
 
 struct HopperParams {
-  CUtensorMap x_map, b_map, c_map;  ///< 64 × 64 panels; used when `bulk`
+  CUtensorMap x_map, b_map, c_map, z_map;  ///< 64 × 64 panels; used when `bulk`
   SsdArgs args;
   DtTransform dt;
   SsdPlan plan;
-  int group_tiles;                ///< CTAs per (segment, sequence, group)
-  bool bulk;                      ///< x, b and c come through the bulk copy engine
-  int x_bytes, b_bytes, c_bytes;  ///< width of an aligned access: 16, 4 or 2
-  bool out_vector;                ///< 16-byte stores of out
-  bool z_pairs;                   ///< 4-byte loads of z
-  float* times;                   ///< workspace: cs and cs' per (chunk, head)
-  float* states;                  ///< workspace: state at the start of each segment
+  int group_tiles;                         ///< CTAs per (segment, sequence, group)
+  bool bulk;                               ///< x, b and c come through the bulk copy engine
+  int x_bytes, b_bytes, c_bytes, z_bytes;  ///< width of an aligned access: 16, 4 or 2
+  bool out_vector;                         ///< 16-byte stores of out
+  float* states;                           ///< workspace: state at the start of each segment
 };
 
 }  // namespace ssd_detail

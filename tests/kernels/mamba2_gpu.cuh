@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
@@ -86,6 +87,16 @@ static __global__ void fill_kernel(void* p, DType t, std::int64_t n, std::uint64
   for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x; i < n;
        i += step) {
     put(p, t, i, lo + (hi - lo) * uniform(seed, i));
+  }
+}
+
+static __global__ void scale_columns(void* p, DType t, std::int64_t rows, std::int64_t stride,
+                                     std::int64_t first, std::int64_t columns, double factor) {
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x;
+       i < rows * columns; i += step) {
+    const std::int64_t at = i / columns * stride + first + i % columns;
+    put(p, t, at, get(p, t, at) * factor);
   }
 }
 
@@ -190,6 +201,7 @@ struct SsdCase {
   bool gate = false, skip = true, bias = true, initial = false, softplus = true;
   double a_lo = -16, a_hi = -1, dt_lo = -6, dt_hi = -2;  ///< A, and dt before bias and softplus
   float dt_min = 0.0F, dt_max = INFINITY;
+  double bc = 0.6;       ///< B, C within ±bc (the scale of SiLU outputs)
   std::int64_t pad = 0;  ///< extra elements per row, to break alignment
   std::vector<std::int64_t> starts;
   std::uint64_t seed = 1;
@@ -203,6 +215,8 @@ class SsdProblem {
     proj_row_ = di + c.heads + c.pad;
     const std::int64_t rows = c.batch * c.length;
     conv_ = random(c.dtype, rows * conv_row_, c.seed, -1.7, 1.7);
+    scale_columns<<<1024, 256>>>(conv_.get(), c.dtype, rows, conv_row_, di, 2 * gn, c.bc / 1.7);
+    cuda_ok(cudaGetLastError());
     proj_ = random(c.dtype, rows * proj_row_, c.seed + 1, c.dt_lo, c.dt_hi);
     a_ = random(DType::f32, c.heads, c.seed + 2, c.a_lo, c.a_hi);
     d_ = random(DType::f32, c.heads, c.seed + 3, 0.5, 1.5);

@@ -1,0 +1,204 @@
+#pragma once
+
+#include "kernels/cuda/ssd_hopper.cuh"
+#include "kernels/cuda/ssd_sm90.cuh"
+
+/// What a warpgroup's threads hold and move: the state's and the outputs' fragments, the scaled X
+/// and the decayed scores as left operands.
+namespace ssmprof::kernels::cuda::ssd_detail {
+
+/// The state's fragment ↔ memory: rows [64 × state] of fp32; what lies outside reads as zero.
+template <int kPanels, bool kLoad, bool kPairs>
+__device__ __forceinline__ void state_copy(float (&s)[kPanels][32], float* memory, int rows,
+                                           int columns, int warp, int lane) {
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const int r = warp * 16 + lane / 4 + half * 8;
+    float* row = memory + static_cast<std::int64_t>(r) * columns;
+    const int limit = r < rows ? columns : 0;
+#pragma unroll
+    for (int q = 0; q < kPanels; ++q) {
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        const int n = q * 64 + j * 8 + (lane % 4) * 2;
+        float& lo = s[q][j * 4 + half * 2];
+        float& hi = s[q][j * 4 + half * 2 + 1];
+        if constexpr (kPairs && kLoad) {
+          const float2 v = n < limit ? *reinterpret_cast<const float2*>(row + n) : float2{};
+          lo = v.x, hi = v.y;
+        } else if constexpr (kPairs) {
+          if (n < limit) *reinterpret_cast<float2*>(row + n) = make_float2(lo, hi);
+        } else if constexpr (kLoad) {
+          lo = n < limit ? row[n] : 0.0F;
+          hi = n + 1 < limit ? row[n + 1] : 0.0F;
+        } else {
+          if (n < limit) row[n] = lo;
+          if (n + 1 < limit) row[n + 1] = hi;
+        }
+      }
+    }
+  }
+}
+
+template <int kPanels, bool kLoad>
+__device__ __forceinline__ void state_copy(float (&s)[kPanels][32], float* memory, int rows,
+                                           int columns, int warp, int lane) {
+  if (columns % 2 == 0) {
+    state_copy<kPanels, kLoad, true>(s, memory, rows, columns, warp, lane);
+  } else {
+    state_copy<kPanels, kLoad, false>(s, memory, rows, columns, warp, lane);
+  }
+}
+
+/// Where a consumer thread reads and writes inside the swizzled panels. Offsets of one 16-byte
+/// piece differ from those of another by an exclusive-or, so each pattern needs one register.
+struct PanelOffsets {
+  std::uint32_t transposed;  ///< ldmatrix of Xᵀ: 16 rows of the state × 16 tokens
+  std::uint32_t straight;    ///< ldmatrix, stmatrix in the order of the accumulators
+  std::uint32_t row;         ///< the thread's 16-byte piece of a row
+
+  __device__ PanelOffsets(int warp, int lane) {
+    const int i = lane / 8, l = lane % 8;
+    transposed = ((i >> 1) * 8 + l) * 128 + (((2 * warp + (i & 1)) ^ l) * 16);
+    straight = (warp * 16 + (i & 1) * 8 + l) * 128 + (((i >> 1) ^ l) * 16);
+    row = (warp * 16 + i) * 128 + ((l ^ i) * 16);
+  }
+};
+
+/// Writes the state in 16 bits as kPanels panels [64 rows × 64 states].
+template <typename T, int kPanels>
+__device__ __forceinline__ void state_to_shared(const float (&s)[kPanels][32], std::uint32_t at) {
+#pragma unroll
+  for (int j = 0; j < 8; j += 2) {
+    const std::uint32_t piece = at ^ (j * 16);
+#pragma unroll
+    for (int q = 0; q < kPanels; ++q) {
+      const float* v = &s[q][j * 4];
+      sm90::stmatrix_x4(piece + q * sm90::kPanelBytes, pack2<T>(v[0], v[1]), pack2<T>(v[2], v[3]),
+                        pack2<T>(v[4], v[5]), pack2<T>(v[6], v[7]));
+    }
+  }
+}
+
+/// (X · 2^(end - cs'))ᵀ as the left operand: rows = rows of the state, contracted = tokens.
+/// `csd` is advanced by the thread's pair of columns.
+template <typename T>
+__device__ __forceinline__ void scaled_x(std::uint32_t (&f)[4][4], std::uint32_t x,
+                                         const float* csd, float end) {
+#pragma unroll
+  for (int k = 0; k < 4; ++k) sm90::ldmatrix_x4_trans(f[k], x + k * 2048);
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const float2 e = *reinterpret_cast<const float2*>(csd + 16 * k + 8 * h);
+      const float w0 = sm90::exp2_fast(end - e.x), w1 = sm90::exp2_fast(end - e.y);
+#pragma unroll
+      for (int m = 0; m < 2; ++m) {
+        const float2 v = unpack2<T>(f[k][2 * h + m]);
+        f[k][2 * h + m] = pack2<T>(v.x * w0, v.y * w1);
+      }
+    }
+  }
+}
+
+/// M as the left operand from C·Bᵀ in accumulators. cs0, cs1: of the thread's rows.
+template <typename T>
+__device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
+                                               float cs0, float cs1, const float* csd, int warp,
+                                               int lane) {
+  const int t = lane / 4, s = (lane % 4) * 2;  // within the diagonal block
+#pragma unroll
+  for (int k = 0; k < 4; ++k) {
+    if (k > warp) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) m[k][i] = 0;
+      continue;
+    }
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const float2 e = *reinterpret_cast<const float2*>(csd + 16 * k + 8 * h);
+      const float* v = &g[(2 * k + h) * 4];
+      float a0 = v[0] * sm90::exp2_fast(cs0 - e.x), a1 = v[1] * sm90::exp2_fast(cs0 - e.y);
+      float b0 = v[2] * sm90::exp2_fast(cs1 - e.x), b1 = v[3] * sm90::exp2_fast(cs1 - e.y);
+      if (k == warp) {  // rows t and t + 8, columns 8·h + s and the next
+        a0 = h == 0 && s <= t ? a0 : 0.0F;
+        a1 = h == 0 && s + 1 <= t ? a1 : 0.0F;
+        b0 = h == 0 || s <= t ? b0 : 0.0F;
+        b1 = h == 0 || s + 1 <= t ? b1 : 0.0F;
+      }
+      m[k][2 * h] = pack2<T>(a0, a1);
+      m[k][2 * h + 1] = pack2<T>(b0, b1);
+    }
+  }
+}
+
+/// y[t] · 2^cs[t].
+__device__ __forceinline__ void scale_rows(float (&y)[32], float cs0, float cs1) {
+  const float e0 = sm90::exp2_fast(cs0), e1 = sm90::exp2_fast(cs1);
+#pragma unroll
+  for (int j = 0; j < 8; ++j) {
+    y[4 * j] *= e0, y[4 * j + 1] *= e0;
+    y[4 * j + 2] *= e1, y[4 * j + 3] *= e1;
+  }
+}
+
+/// (y + D·x) · SiLU(z) in 16 bits over the warp's own rows of the X panel; z is at x + gate.
+template <typename T, bool kGate>
+__device__ __forceinline__ void outputs_to_shared(const float (&y)[32], std::uint32_t at, int gate,
+                                                  float skip) {
+#pragma unroll
+  for (int j = 0; j < 4; j += 2) {  // two at a time: enough loads in flight, few registers
+    std::uint32_t x[2][4], z[2][4];
+#pragma unroll
+    for (int n = 0; n < 2; ++n) {
+      sm90::ldmatrix_x4(x[n], at ^ ((j + n) * 32));
+      if constexpr (kGate) sm90::ldmatrix_x4(z[n], (at ^ ((j + n) * 32)) + gate);
+    }
+#pragma unroll
+    for (int n = 0; n < 2; ++n) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {  // row half i % 2, column block 2(j + n) + i / 2
+        const float2 v = unpack2<T>(x[n][i]);
+        float lo = fmaf(skip, v.x, y[8 * (j + n) + 2 * i]);
+        float hi = fmaf(skip, v.y, y[8 * (j + n) + 2 * i + 1]);
+        if constexpr (kGate) {
+          const float2 g = unpack2<T>(z[n][i]);
+          lo *= silu(g.x);
+          hi *= silu(g.y);
+        }
+        x[n][i] = pack2<T>(lo, hi);
+      }
+      sm90::stmatrix_x4(at ^ ((j + n) * 32), x[n][0], x[n][1], x[n][2], x[n][3]);
+    }
+  }
+}
+
+/// The warp's 16 rows from the panel to memory. `out` points at the thread's piece of its first
+/// row (a row per 8 lanes), rows and columns are counted from it.
+template <typename T>
+__device__ __forceinline__ void store_outputs(std::uint32_t at, T* out, std::int64_t stride,
+                                              int rows, int columns, bool vector) {
+  uint4 v[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) v[i] = sm90::load_shared16((at ^ ((i & 1) * 64)) + i * 512);
+  if (vector) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if (i * 4 < rows && columns > 0) *reinterpret_cast<uint4*>(out + i * 4 * stride) = v[i];
+    }
+    return;
+  }
+  auto* o = reinterpret_cast<std::uint16_t*>(out);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int limit = i * 4 < rows ? columns : 0;
+    const std::uint32_t w[4] = {v[i].x, v[i].y, v[i].z, v[i].w};
+#pragma unroll
+    for (int k = 0; k < 8; ++k) {
+      if (k < limit) o[i * 4 * stride + k] = static_cast<std::uint16_t>(w[k / 2] >> (16 * (k % 2)));
+    }
+  }
+}
+
+}  // namespace ssmprof::kernels::cuda::ssd_detail
