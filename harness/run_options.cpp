@@ -30,6 +30,7 @@ void RunOptions::declare(CLI::App& app) {
   app.add_option("--max-seconds", max_seconds, "Most seconds of timing per workload")
       ->capture_default_str();
   app.add_option("--min-samples", min_samples, "Fewest timed samples")->capture_default_str();
+  app.add_option("--max-samples", max_samples, "Most timed samples")->capture_default_str();
   app.add_option("-o,--output", output, "Write the report as JSON")->type_name("FILE");
   app.add_flag("-q,--quiet", quiet, "No tables and no progress");
 }
@@ -79,11 +80,12 @@ probes::ProbeOptions RunOptions::probe_options() const {
   require("--warmup", warmup, 0, 3600);
   require("--max-seconds", max_seconds, 0, 86400);
   require("--min-samples", min_samples, 1, 100000);
+  require("--max-samples", max_samples, 1, 100000);
   probes::ProbeOptions options;
   options.warmup_seconds = warmup;
   options.max_seconds = max_seconds;
   options.min_samples = min_samples;
-  options.max_samples = std::max(options.max_samples, min_samples);
+  options.max_samples = std::max(max_samples, min_samples);
   options.interrupted = &interrupted;
   return options;
 }

@@ -20,7 +20,7 @@ struct RunOptions {
   std::string output;
   double warmup = 0.2;
   double max_seconds = 5.0;
-  int min_samples = 10;
+  int min_samples = 10, max_samples = 100;
   bool graph = false;
   bool quiet = false;
 
