@@ -14,6 +14,7 @@ ALLOWED = {
     "kernels": ["kernels/"],
     "workloads": ["workloads/", "kernels/", "reports/"],
     "probes": ["probes/", "reports/", "workloads/execution.hpp", "workloads/range.hpp",
+               "workloads/forwarding_execution.hpp",
                "workloads/component.hpp", "kernels/dtype.hpp", "kernels/launch.hpp",
                "kernels/cuda_device.hpp"],
     "harness": ["harness/", "probes/", "workloads/", "kernels/", "reports/"],
