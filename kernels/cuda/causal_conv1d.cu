@@ -1,13 +1,16 @@
-#include <algorithm>
 
 #include "kernels/cuda/causal_conv1d.hpp"
 #include "kernels/cuda/math.cuh"
+#include "kernels/cuda/packed.cuh"
 #include "kernels/cuda/sequences.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 128;
+/// Channels per thread: 8- or 16-byte accesses. Eight 16-bit channels would need twice the
+/// registers and leave too few rows in flight.
+constexpr int kChannels = 4;
 constexpr int kMaxWidth = 16;
 
 /// One thread owns `V` neighbouring channels over a chunk of tokens. The window of the last
@@ -16,123 +19,197 @@ struct ConvParams {
   const char *x, *weight, *bias, *initial_state;
   char *final_state, *out;
   std::int64_t x_batch, x_row, out_batch, out_row;
-  std::int64_t length, channels, vectors, chunks, chunk_length;
+  std::int64_t length, channels, chunk_length;
+  std::uint32_t vectors, chunks;  ///< per row; of a sequence, or batch rows in a decode step
   int width;
   bool silu;
   Sequences sequences;
 };
 
+/// V neighbouring elements, unconverted. Words rather than elements: an array of 16-bit elements
+/// would take one register each.
 template <class T, int V>
-__device__ void load_row(float (&to)[V], const T* from) {
-  const auto pack = load_pack<V>(from);
-#pragma unroll
-  for (int i = 0; i < V; ++i) to[i] = to_float(pack.v[i]);
+using Raw = Words<V* static_cast<int>(sizeof(T)) / 4>;
+
+template <class T, int V>
+__device__ Raw<T, V> load_raw(const T* p) {
+  return load_words<V* static_cast<int>(sizeof(T)) / 4>(p);
 }
 
-/// `kWidth` > 0: the width at compile time; 0: at run time, up to kMaxWidth.
-/// `block` rows are in flight at a time.
-template <class T, int kWidth, int V, int block, bool kVarlen>
-__global__ void __launch_bounds__(kThreads) conv_kernel(const ConvParams p) {
-  constexpr int kTaps = kWidth > 0 ? kWidth : kMaxWidth;
-  const int width = kWidth > 0 ? kWidth : p.width;
-  const std::int64_t id = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  const std::int64_t chunk = id / p.vectors;
-  const std::int64_t channel = (id - chunk * p.vectors) * V;
-  if (chunk >= p.chunks) return;
-  const std::int64_t batch = blockIdx.y;
-  const T* x = reinterpret_cast<const T*>(p.x) + batch * p.x_batch + channel;
-  T* out = reinterpret_cast<T*>(p.out) + batch * p.out_batch + channel;
-  const T* weight = reinterpret_cast<const T*>(p.weight) + channel * width;
-  const T* bias = reinterpret_cast<const T*>(p.bias);
-
-  float w[kTaps][V], offset[V];
+template <class T, int V>
+__device__ void widen_row(float (&to)[V], const Raw<T, V>& from) {
+  if constexpr (sizeof(T) == 4) {
 #pragma unroll
-  for (int i = 0; i < V; ++i) {
-    offset[i] = bias != nullptr ? to_float(bias[channel + i]) : 0.0F;
+    for (int i = 0; i < V; ++i) to[i] = __uint_as_float(from.v[i]);
+  } else {
 #pragma unroll
-    for (int k = 0; k < kTaps; ++k) w[k][i] = k < width ? to_float(weight[i * width + k]) : 0.0F;
+    for (int i = 0; i < V / 2; ++i) {
+      const float2 pair = widen<T>(from.v[i]);
+      to[2 * i] = pair.x;
+      to[2 * i + 1] = pair.y;
+    }
   }
+}
 
+template <class T, int V>
+__device__ Raw<T, V> narrow_row(const float (&from)[V]) {
+  Raw<T, V> to;
+  if constexpr (sizeof(T) == 4) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) to.v[i] = __float_as_uint(from[i]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < V / 2; ++i) to.v[i] = narrow<T>(from[2 * i], from[2 * i + 1]);
+  }
+  return to;
+}
+
+/// The weights of `V` channels, [V, kWidth] in memory, as packs of the same size as a row's.
+template <class T, int kWidth, int V>
+__device__ void load_weights(float (&w)[kWidth][V], const T* weight) {
+#pragma unroll
+  for (int part = 0; part < kWidth; ++part) {
+    float values[V];
+    widen_row<T, V>(values, load_raw<T, V>(weight + part * V));
+#pragma unroll
+    for (int i = 0; i < V; ++i) w[(part * V + i) % kWidth][(part * V + i) / kWidth] = values[i];
+  }
+}
+
+/// The sequence a thread is in: rows [start, end), states at `index`.
+struct Place {
+  std::int64_t index, start, end;
+};
+
+/// Width kWidth, rows in accesses of V channels. Two groups of kAhead rows are in flight: one is
+/// loaded while the other is computed.
+template <class T, int kWidth, int V, int kAhead, bool kVarlen>
+__global__ void __launch_bounds__(kThreads) conv_kernel(const ConvParams p) {
+  // 32-bit division: the 64-bit one takes a noticeable part of a short launch.
+  const std::uint32_t id = blockIdx.x * kThreads + threadIdx.x;
+  const std::uint32_t chunk = id / p.vectors, vector = id - chunk * p.vectors;
+  const std::int64_t channel = static_cast<std::int64_t>(vector) * V;
+  if (chunk >= p.chunks) return;
   const std::int64_t first = chunk * p.chunk_length;
   const std::int64_t last = first + p.chunk_length < p.length ? first + p.chunk_length : p.length;
-  // The sequence that `t` lies in: [start, end), with states at `state_row`.
-  std::int64_t sequence = batch, start = 0, end = p.length;
-  if constexpr (kVarlen) find_sequence(p.sequences, first, sequence, start, end);
+  const std::int64_t batch = blockIdx.y;
+  const T* x = reinterpret_cast<const T*>(p.x) + batch * p.x_batch + channel + first * p.x_row;
+  T* out = reinterpret_cast<T*>(p.out) + batch * p.out_batch + channel + first * p.out_row;
 
-  // window[k] is row t - (width - 1) + k; rows before the sequence come from the initial state.
-  float window[kTaps][V];
+  Raw<T, V> rows[2][kAhead] = {};
+  int left = static_cast<int>(last - first);  // rows not yet loaded
+  const auto load_rows = [&](Raw<T, V>(&to)[kAhead]) {
+#pragma unroll
+    for (int j = 0; j < kAhead; ++j) {
+      if (j < left) to[j] = load_raw<T, V>(x);
+      x += p.x_row;
+    }
+    left -= kAhead;
+  };
+  load_rows(rows[0]);
+
+  float w[kWidth][V], offset[V] = {};
+  load_weights<T, kWidth, V>(w, reinterpret_cast<const T*>(p.weight) + channel * kWidth);
+  if (p.bias != nullptr)
+    widen_row<T, V>(offset, load_raw<T, V>(reinterpret_cast<const T*>(p.bias) + channel));
+
+  Place place{batch, 0, p.length};
+  if constexpr (kVarlen) find_sequence(p.sequences, first, place.index, place.start, place.end);
+  // window[k] is row t - (kWidth - 1) + k; rows before the sequence come from the initial state.
+  float window[kWidth][V];
   const auto fill = [&](std::int64_t t) {
+    const T* base = reinterpret_cast<const T*>(p.x) + batch * p.x_batch + channel;
 #pragma unroll
-    for (int k = 0; k < kTaps - 1; ++k) {
-      const std::int64_t row = t - (width - 1) + k;
-#pragma unroll
-      for (int i = 0; i < V; ++i) window[k][i] = 0.0F;
-      if (k >= width - 1) continue;
-      if (row >= start) {
-        load_row(window[k], x + row * p.x_row);
-      } else if (p.initial_state != nullptr) {
-        const std::int64_t slot = width - 1 + (row - start);
-        load_row(window[k], reinterpret_cast<const T*>(p.initial_state) +
-                                (sequence * (width - 1) + slot) * p.channels + channel);
-      }
+    for (int k = 0; k < kWidth - 1; ++k) {
+      const std::int64_t row = t - (kWidth - 1) + k;
+      Raw<T, V> raw{};
+      if (row >= place.start)
+        raw = load_raw<T, V>(base + row * p.x_row);
+      else if (p.initial_state != nullptr)
+        raw = load_raw<T, V>(reinterpret_cast<const T*>(p.initial_state) + channel +
+                             (place.index * (kWidth - 1) + kWidth - 1 + (row - place.start)) *
+                                 p.channels);
+      widen_row<T, V>(window[k], raw);
     }
   };
-  // The last width-1 rows of [initial state, sequence] become the final state.
+  // The last kWidth-1 rows of [initial state, sequence] become the final state.
   const auto finish = [&] {
-    T* state = reinterpret_cast<T*>(p.final_state) + sequence * (width - 1) * p.channels + channel;
+    T* state =
+        reinterpret_cast<T*>(p.final_state) + channel + place.index * (kWidth - 1) * p.channels;
 #pragma unroll
-    for (int k = 0; k < kTaps - 1; ++k) {
-      if (k >= width - 1) continue;
-      Pack<T, V> pack;
-#pragma unroll
-      for (int i = 0; i < V; ++i) pack.v[i] = from_float<T>(window[k][i]);
-      store_pack(state + static_cast<std::int64_t>(k) * p.channels, pack);
-    }
+    for (int k = 0; k < kWidth - 1; ++k)
+      store_words(state + static_cast<std::int64_t>(k) * p.channels, narrow_row<T, V>(window[k]));
   };
   fill(first);
-  for (std::int64_t t = first; t < last; t += block) {
-    float rows[block][V];
+
+  std::int64_t t = first;
+  const auto compute = [&](const Raw<T, V>(&group)[kAhead]) {
 #pragma unroll
-    for (int j = 0; j < block; ++j)
-      if (t + j < last) load_row(rows[j], x + (t + j) * p.x_row);
-#pragma unroll
-    for (int j = 0; j < block; ++j) {
-      if (t + j >= last) break;
+    for (int j = 0; j < kAhead; ++j) {
+      if (t + j >= last) continue;
       if constexpr (kVarlen) {
-        while (t + j >= end) {
-          ++sequence;
-          start = end;
-          end = p.sequences.starts[sequence + 1];
+        while (t + j >= place.end) {
+          ++place.index;
+          place.start = place.end;
+          place.end = p.sequences.starts[place.index + 1];
           fill(t + j);
         }
       }
-      Pack<T, V> pack;
+      widen_row<T, V>(window[kWidth - 1], group[j]);
+      float result[V];
 #pragma unroll
       for (int i = 0; i < V; ++i) {
         float sum = offset[i];
 #pragma unroll
-        for (int k = 0; k < kTaps - 1; ++k)
-          if (k < width - 1) sum = fmaf(w[k][i], window[k][i], sum);
-        float w_last = w[kTaps - 1][i];
-        if constexpr (kWidth == 0) {
+        for (int k = 0; k < kWidth; ++k) sum = fmaf(w[k][i], window[k][i], sum);
+        result[i] = p.silu ? silu<kPrecise<T>>(sum) : sum;
 #pragma unroll
-          for (int k = 0; k < kTaps; ++k)
-            if (k == width - 1) w_last = w[k][i];
-        }
-        sum = fmaf(w_last, rows[j][i], sum);
-        if (p.silu) sum = silu<kPrecise<T>>(sum);
-        pack.v[i] = from_float<T>(sum);
-#pragma unroll
-        for (int k = 0; k + 1 < kTaps - 1; ++k)
-          if (k + 1 < width - 1) window[k][i] = window[k + 1][i];
-#pragma unroll
-        for (int k = 0; k < kTaps - 1; ++k)
-          if (k == width - 2) window[k][i] = rows[j][i];
+        for (int k = 0; k < kWidth - 1; ++k) window[k][i] = window[k + 1][i];
       }
-      store_pack(out + (t + j) * p.out_row, pack);
-      if (t + j + 1 == end && p.final_state != nullptr && width > 1) finish();
+      store_words(out, narrow_row<T, V>(result));
+      out += p.out_row;
+      if (p.final_state != nullptr && t + j + 1 == place.end) finish();
     }
+    t += kAhead;
+  };
+  while (t < last) {
+    load_rows(rows[1]);
+    compute(rows[0]);
+    load_rows(rows[0]);
+    compute(rows[1]);
   }
+}
+
+/// Any width up to kMaxWidth and any alignment: one thread per element, nothing kept.
+template <class T>
+__global__ void __launch_bounds__(kThreads) conv_plain_kernel(const ConvParams p) {
+  const std::int64_t id = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  const std::int64_t t = id / p.channels;
+  const std::int64_t channel = id - t * p.channels;
+  if (t >= p.length) return;
+  const std::int64_t batch = blockIdx.y;
+  Place place{batch, 0, p.length};
+  if (p.sequences.starts != nullptr)
+    find_sequence(p.sequences, t, place.index, place.start, place.end);
+  const T* x = reinterpret_cast<const T*>(p.x) + batch * p.x_batch + channel;
+  const T* weight = reinterpret_cast<const T*>(p.weight) + channel * p.width;
+  const T* bias = reinterpret_cast<const T*>(p.bias);
+  const std::int64_t states = (place.index * (p.width - 1)) * p.channels + channel;
+  const auto row_at = [&](std::int64_t row) {
+    if (row >= place.start) return x[row * p.x_row];
+    if (p.initial_state == nullptr) return from_float<T>(0.0F);
+    return reinterpret_cast<const T*>(
+        p.initial_state)[states + (p.width - 1 + (row - place.start)) * p.channels];
+  };
+  float sum = bias != nullptr ? to_float(bias[channel]) : 0.0F;
+  for (int k = 0; k < p.width; ++k)
+    sum = fmaf(to_float(weight[k]), to_float(row_at(t - (p.width - 1) + k)), sum);
+  reinterpret_cast<T*>(p.out)[batch * p.out_batch + t * p.out_row + channel] =
+      from_float<T>(p.silu ? silu<kPrecise<T>>(sum) : sum);
+  if (p.final_state != nullptr && t + 1 == place.end)
+    for (int k = 0; k < p.width - 1; ++k)
+      reinterpret_cast<T*>(p.final_state)[states + k * p.channels] =
+          row_at(t + 1 - (p.width - 1) + k);
 }
 
 /// Final states on their own, for a final state that aliases the initial one: every thread reads
@@ -177,10 +254,11 @@ template <class T, int kWidth, int V>
 __global__ void __launch_bounds__(kThreads) conv_update_kernel(const ConvParams p) {
   constexpr int kTaps = kWidth > 0 ? kWidth : kMaxWidth;
   const int width = kWidth > 0 ? kWidth : p.width;
-  const std::int64_t id = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
-  const std::int64_t batch = id / p.vectors;
-  const std::int64_t channel = (id - batch * p.vectors) * V;
-  if (batch >= p.chunks) return;
+  const std::uint32_t id = blockIdx.x * kThreads + threadIdx.x;
+  const std::uint32_t row = id / p.vectors;
+  const std::int64_t channel = static_cast<std::int64_t>(id - row * p.vectors) * V;
+  if (row >= p.chunks) return;
+  const std::int64_t batch = row;
   const T* state =
       reinterpret_cast<const T*>(p.initial_state) + batch * (width - 1) * p.channels + channel;
   Pack<T, V> window[kTaps];
@@ -197,13 +275,24 @@ __global__ void __launch_bounds__(kThreads) conv_update_kernel(const ConvParams 
   const T* weight = reinterpret_cast<const T*>(p.weight) + channel * width;
   const T* bias = reinterpret_cast<const T*>(p.bias);
   Pack<T, V> out;
+  Pack<T, kTaps> taps[V];
+  if constexpr (kWidth > 0) {
+#pragma unroll
+    for (int i = 0; i < V; ++i) taps[i] = load_pack<kTaps>(weight + i * kTaps);
+  } else {
+#pragma unroll
+    for (int k = 0; k < kTaps; ++k)
+      if (k < width) taps[0].v[k] = weight[k];
+  }
 #pragma unroll
   for (int i = 0; i < V; ++i) {
     float sum = bias != nullptr ? to_float(bias[channel + i]) : 0.0F;
 #pragma unroll
     for (int k = 0; k < kTaps - 1; ++k)
-      if (k < width - 1) sum = fmaf(to_float(weight[i * width + k]), to_float(window[k].v[i]), sum);
-    sum = fmaf(to_float(weight[i * width + width - 1]), to_float(x.v[i]), sum);
+      if (k < width - 1) sum = fmaf(to_float(taps[i].v[k]), to_float(window[k].v[i]), sum);
+    T newest = taps[i].v[kTaps - 1];
+    if constexpr (kWidth == 0) newest = weight[width - 1];
+    sum = fmaf(to_float(newest), to_float(x.v[i]), sum);
     if (p.silu) sum = silu<kPrecise<T>>(sum);
     out.v[i] = from_float<T>(sum);
   }
@@ -239,33 +328,47 @@ ConvParams params_of(const CausalConv1dArgs& a) {
 
 template <class T>
 bool vectors_fit(const CausalConv1dArgs& a) {
-  constexpr int V = kVector<T>;
-  const auto state_fits = [&](const void* s) {
-    return reinterpret_cast<std::uintptr_t>(s) % 16 == 0;
-  };
+  constexpr int V = kChannels;
+  const auto fits = [&](const void* s) { return reinterpret_cast<std::uintptr_t>(s) % 16 == 0; };
   return a.channels % V == 0 &&
          rows_aligned(a.x.data, a.x.batch_stride, a.x.row_stride, sizeof(T), 16) &&
          rows_aligned(a.out.data, a.out.batch_stride, a.out.row_stride, sizeof(T), 16) &&
-         state_fits(a.initial_state) && state_fits(a.final_state);
+         fits(a.initial_state) && fits(a.final_state) && fits(a.weight) && fits(a.bias);
 }
 
-template <class T, int kWidth, int V, int block>
-void launch_conv(const ConvParams& p, std::int64_t batch, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>(blocks_for(p.vectors * p.chunks, kThreads)),
-                  static_cast<unsigned>(batch));
-  if (p.sequences)
-    conv_kernel<T, kWidth, V, block, true><<<grid, kThreads, 0, stream>>>(p);
-  else
-    conv_kernel<T, kWidth, V, block, false><<<grid, kThreads, 0, stream>>>(p);
-  check_launch("causal_conv1d");
-}
-
-/// Tokens per thread: long enough to make the halo cheap, short enough to fill the device.
+/// Tokens per thread: long enough to make the halo of three rows cheap, short enough to fill the
+/// device.
 std::int64_t chunk_length_for(std::int64_t batch, std::int64_t length, std::int64_t vectors) {
-  constexpr std::int64_t kWantedThreads = 132 * 1024;
-  for (std::int64_t tokens : {64, 32, 16})
+  constexpr std::int64_t kWantedThreads = 132 * 512;
+  for (std::int64_t tokens : {128, 64, 32, 16})
     if (batch * blocks_for(length, tokens) * vectors >= kWantedThreads) return tokens;
   return 8;
+}
+
+template <class T>
+void launch_conv(ConvParams p, std::int64_t batch, bool vector, cudaStream_t stream) {
+  const auto grid = [&](std::int64_t threads) {
+    return dim3(static_cast<unsigned>(blocks_for(threads, kThreads)), static_cast<unsigned>(batch));
+  };
+  if (vector) {
+    const auto go = [&]<int kAhead>() {
+      const dim3 blocks = grid(static_cast<std::int64_t>(p.vectors) * p.chunks);
+      if (p.sequences)
+        conv_kernel<T, 4, kChannels, kAhead, true><<<blocks, kThreads, 0, stream>>>(p);
+      else
+        conv_kernel<T, 4, kChannels, kAhead, false><<<blocks, kThreads, 0, stream>>>(p);
+    };
+    p.vectors = static_cast<std::uint32_t>(p.channels / kChannels);
+    p.chunk_length = chunk_length_for(batch, p.length, p.vectors);
+    p.chunks = static_cast<std::uint32_t>(blocks_for(p.length, p.chunk_length));
+    if (p.chunk_length > 8)
+      go.template operator()<8>();
+    else
+      go.template operator()<4>();
+  } else {
+    conv_plain_kernel<T><<<grid(p.length * p.channels), kThreads, 0, stream>>>(p);
+  }
+  check_launch("causal_conv1d");
 }
 
 }  // namespace
@@ -277,16 +380,7 @@ void causal_conv1d(const CausalConv1dArgs& args, void* stream_pointer) {
   if (aliased) p.final_state = nullptr;
   dispatch(args.dtype, [&](auto type) {
     using T = decltype(type);
-    const bool vector = args.width == 4 && vectors_fit<T>(args);
-    p.vectors = vector ? args.channels / kVector<T> : args.channels;
-    p.chunk_length = chunk_length_for(args.batch, args.length, p.vectors);
-    p.chunks = blocks_for(args.length, p.chunk_length);
-    if (vector)
-      launch_conv<T, 4, kVector<T>, 8>(p, args.batch, stream);
-    else if (args.width == 4)
-      launch_conv<T, 4, 1, 8>(p, args.batch, stream);
-    else
-      launch_conv<T, 0, 1, 4>(p, args.batch, stream);
+    launch_conv<T>(p, args.batch, args.width == 4 && vectors_fit<T>(args), stream);
     if (aliased && args.width > 1) {
       p.final_state = static_cast<char*>(args.final_state);
       const std::int64_t count = args.sequences ? args.sequences.count : args.batch;
@@ -301,15 +395,15 @@ void causal_conv1d(const CausalConv1dArgs& args, void* stream_pointer) {
 void causal_conv1d_update(const CausalConv1dArgs& args, void* stream_pointer) {
   auto* const stream = static_cast<cudaStream_t>(stream_pointer);
   ConvParams p = params_of(args);
-  p.chunks = args.batch;
+  p.chunks = static_cast<std::uint32_t>(args.batch);
   dispatch(args.dtype, [&](auto type) {
     using T = decltype(type);
-    constexpr int V = kVector<T> / 4;  // little work per thread: spread it over more threads
     const bool vector = args.width == 4 && vectors_fit<T>(args);
-    p.vectors = vector ? args.channels / V : args.channels;
-    const auto grid = static_cast<unsigned>(blocks_for(p.vectors * args.batch, kThreads));
+    p.vectors = static_cast<std::uint32_t>(vector ? args.channels / kChannels : args.channels);
+    const auto grid = static_cast<unsigned>(
+        blocks_for(static_cast<std::int64_t>(p.vectors) * args.batch, kThreads));
     if (vector)
-      conv_update_kernel<T, 4, V><<<grid, kThreads, 0, stream>>>(p);
+      conv_update_kernel<T, 4, kChannels><<<grid, kThreads, 0, stream>>>(p);
     else
       conv_update_kernel<T, 0, 1><<<grid, kThreads, 0, stream>>>(p);
     check_launch("causal_conv1d_update");

@@ -60,8 +60,8 @@ __device__ inline float softplus(float x) {
   }
   series = fmaf(e, series, -0.5F);
   series = fmaf(e, series, 1.0F);
-  const float small = e < limit ? e * series : log_value;
-  return x > 20.0F ? x : small;
+  // log(1 + e) exceeds x where e overflows; below 20 the other bound is never reached.
+  return fminf(e < limit ? e * series : log_value, fmaxf(x, 20.0F));
 }
 
 /// x · sigmoid(x): 2 MUFU (precise) or 1.

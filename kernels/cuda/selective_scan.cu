@@ -1,4 +1,5 @@
 #include "kernels/cuda/selective_scan.hpp"
+#include "kernels/cuda/selective_scan_dispatch.cuh"
 #include "kernels/cuda/selective_scan_general.cuh"
 
 namespace ssmprof::kernels::cuda {
@@ -9,7 +10,12 @@ std::size_t selective_scan_workspace(const SelectiveScanArgs&) {
 
 void selective_scan(const SelectiveScanArgs& args, void* stream_pointer) {
   auto* const stream = static_cast<cudaStream_t>(stream_pointer);
-  dispatch(args.dtype, [&](auto type) { launch_scan_general<decltype(type)>(args, stream); });
+  dispatch(args.dtype, [&](auto type) {
+    using T = decltype(type);
+    if constexpr (!kPrecise<T>)
+      if (launch_scan_fast<T>(args, stream)) return;
+    launch_scan_general<T>(args, stream);
+  });
 }
 
 }  // namespace ssmprof::kernels::cuda
