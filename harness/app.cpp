@@ -9,6 +9,7 @@
 #include "harness/command.hpp"
 #include "harness/interrupt.hpp"
 #include "harness/invocation.hpp"
+#include "harness/names.hpp"
 
 namespace ssmprof::harness {
 namespace {
@@ -63,6 +64,14 @@ int run_app(int argc, const char* const* argv) {
   }
   record_invocation(argc, argv);
 
+  if (argc > 1 && argv[1][0] != '-') {
+    std::vector<std::string> known;
+    for (const auto& command : commands) known.emplace_back(command->name());
+    if (std::find(known.begin(), known.end(), argv[1]) == known.end()) {
+      return fail(reports::ExitCode::usage,
+                  std::string("unknown command '") + argv[1] + "': use " + listed(known, "or"));
+    }
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -11,7 +11,7 @@ namespace ssmprof::kernels {
 /// where rows before the sequence come from `initial_state` (zeros when null).
 /// Source: Mamba (arXiv 2312.00752) §3.4; Dao and Gu's causal-conv1d for the state convention.
 struct CausalConv1dArgs {
-  DType dtype = DType::f32;  ///< x, weight, bias, states, out
+  DType dtype = DType::f32;                                     ///< x, weight, bias, states, out
   std::int64_t batch = 0, length = 0, channels = 0, width = 0;  ///< width = K in [1, 16]
   ConstRows x;
   const void* weight = nullptr;  ///< [channels, width]

@@ -14,9 +14,9 @@ namespace ssmprof::kernels {
 struct SelectiveScanArgs {
   DType dtype = DType::f32;  ///< u, delta, b, c, z, out
   std::int64_t batch = 0, length = 0, channels = 0, state = 0;
-  ConstRows u, delta;       ///< [batch, length, channels]
-  ConstRows b, c;           ///< [batch, length, state]
-  ConstRows z;              ///< [batch, length, channels] or not given: no gate
+  ConstRows u, delta;                 ///< [batch, length, channels]
+  ConstRows b, c;                     ///< [batch, length, state]
+  ConstRows z;                        ///< [batch, length, channels] or not given: no gate
   const float* a = nullptr;           ///< [channels, state], negative
   const float* d = nullptr;           ///< [channels] or null
   const float* delta_bias = nullptr;  ///< [channels] or null

@@ -16,11 +16,11 @@ namespace ssmprof::kernels {
 struct SsdArgs {
   DType dtype = DType::f32;  ///< x, b, c, dt, z, out
   std::int64_t batch = 0, length = 0, heads = 0, head_dim = 0, groups = 1, state = 0;
-  std::int64_t chunk = 0;    ///< 0: the implementation's choice, see ssd_chunk()
-  ConstRows x;               ///< [batch, length, heads·head_dim]
-  ConstRows b, c;            ///< [batch, length, groups·state]
-  ConstRows dt;              ///< [batch, length, heads]
-  ConstRows z;               ///< [batch, length, heads·head_dim] or not given: no gate
+  std::int64_t chunk = 0;          ///< 0: the implementation's choice, see ssd_chunk()
+  ConstRows x;                     ///< [batch, length, heads·head_dim]
+  ConstRows b, c;                  ///< [batch, length, groups·state]
+  ConstRows dt;                    ///< [batch, length, heads]
+  ConstRows z;                     ///< [batch, length, heads·head_dim] or not given: no gate
   const float* a = nullptr;        ///< [heads], negative
   const float* d = nullptr;        ///< [heads] or null
   const float* dt_bias = nullptr;  ///< [heads] or null

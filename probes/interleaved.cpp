@@ -233,7 +233,7 @@ void report_confidence(const Interleaver& run, const Variant& variant, double ta
   const double half = (interval->high - interval->low) / 2 / reports::median(variant.plain);
   if (half <= target_interval) return;
   char text[120];
-  std::snprintf(text, sizeof text, "the median of time is known to ±%.2g %% only (aim: %.2g %%)",
+  std::snprintf(text, sizeof text, "the median of time is known to ±%.3g %% only (aim: %.2g %%)",
                 100 * half, 100 * target_interval);
   add_diagnostic(target, "time.wide_interval", Level::info, text);
 }

@@ -16,10 +16,9 @@ namespace {
 
 [[noreturn]] void unknown(const std::string& what) {
   const std::string near = nearest(what, preset_names());
-  throw reports::InputError("unknown model " + in_quotes(what) +
-                            ": neither a checkpoint directory nor a preset" +
-                            (near.empty() ? "" : " (did you mean " + near + "?)") +
-                            "; presets: " + join(preset_names()));
+  throw reports::InputError(
+      "unknown model " + in_quotes(what) + ": neither a checkpoint directory nor a preset" +
+      (near.empty() ? "" : " (did you mean " + near + "?)") + "; presets: " + join(preset_names()));
 }
 
 }  // namespace

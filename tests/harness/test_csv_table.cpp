@@ -1,13 +1,13 @@
 #include "harness/csv_table.hpp"
-
 #include "reports/error.hpp"
+
 #include "tests/catch.hpp"
 
 using ssmprof::harness::parse_csv;
 
 TEST_CASE("quoted fields, notices before the header and both line ends are read") {
-  const auto table = parse_csv("==PROF== note\n\"ID\",\"Name\"\r\n\"0\",\"a \"\"b\"\", c\"\n1,x\n",
-                               "ID", "f.csv");
+  const auto table =
+      parse_csv("==PROF== note\n\"ID\",\"Name\"\r\n\"0\",\"a \"\"b\"\", c\"\n1,x\n", "ID", "f.csv");
   CHECK(table.header == std::vector<std::string>{"ID", "Name"});
   REQUIRE(table.rows.size() == 2);
   CHECK(table.rows[0][1] == "a \"b\", c");

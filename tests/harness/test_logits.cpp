@@ -1,7 +1,7 @@
-#include "harness/logits.hpp"
-
 #include <cmath>
 #include <limits>
+
+#include "harness/logits.hpp"
 
 #include "tests/catch.hpp"
 

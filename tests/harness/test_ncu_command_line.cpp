@@ -1,11 +1,11 @@
-#include "harness/ncu_command_line.hpp"
-
 #include <algorithm>
 
+#include "harness/ncu_command_line.hpp"
 #include "reports/error.hpp"
-#include "tests/catch.hpp"
 #include "workloads/plan.hpp"
 #include "workloads/presets.hpp"
+
+#include "tests/catch.hpp"
 
 using namespace ssmprof;
 

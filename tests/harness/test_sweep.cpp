@@ -1,6 +1,6 @@
 #include "harness/sweep.hpp"
-
 #include "reports/error.hpp"
+
 #include "tests/catch.hpp"
 
 using ssmprof::harness::parse_sweep;

@@ -18,8 +18,8 @@ TEST_CASE("probes come in phase order") {
   const auto probes = ordered_probes();
   std::vector<std::string> names;
   for (const auto& probe : probes) names.emplace_back(probe->name());
-  CHECK(names == std::vector<std::string>{"analytic", "memory", "nvtx", "power", "time", "activity",
-                                          "counters"});
+  CHECK(names == std::vector<std::string>{"analytic", "memory", "nvtx", "graph", "power", "time",
+                                          "activity", "counters"});
   const auto chosen = select_probes({"counters", "time", "time"});
   REQUIRE(chosen.size() == 2);
   CHECK(chosen[0]->name() == "time");
