@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(kThreads) gate_kernel(const GateArgs a, std::i
   Pack<T, V> out;
 #pragma unroll
   for (int i = 0; i < V; ++i)
-    out.v[i] = from_float<T>(to_float(y.v[i]) * silu<kPrecise<T>>(to_float(z.v[i])));
+    out.v[i] = from_float<T>(to_float(y.v[i]) * silu<true>(to_float(z.v[i])));
   store_pack(
       static_cast<T*>(a.out.data) + batch * a.out.batch_stride + token * a.out.row_stride + channel,
       out);

@@ -20,6 +20,10 @@ struct ScanFastParams {
   SelectiveScanArgs args;
 };
 
+/// The tensor cores drop the bits of h below 2^-10 of its exponent: on average 2^-11 / (2·ln 2) of
+/// its value (mantissas spread evenly in the logarithm). The sums are given that back.
+constexpr float kTruncation = 1.0003522F;
+
 /// What one thread loads of a round, unconverted.
 template <class L>
 struct RawRound {
@@ -175,7 +179,7 @@ __global__ void __launch_bounds__(256, kBlocksPerSm) scan_fast_kernel(const Scan
         for (int width = L::kQuads / 2; width > 0; width /= 2)
 #pragma unroll
           for (int s = 0; s < width; ++s) parts[s] += parts[s + width];
-        sums[i] = parts[0];
+        sums[i] = kTruncation * parts[0];
       }
       Words<L::kWords> packed;
 #pragma unroll

@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kThreads) state_update_kernel(const SelectiveS
     const std::int64_t batch = valid ? first + r : p.batch - 1;
     const T *b = at(p.b, batch), *c = at(p.c, batch);
     step[r] += bias;
-    if (p.delta_softplus) step[r] = softplus<kPrecise<T>>(step[r]);
+    if (p.delta_softplus) step[r] = softplus<true>(step[r]);
     const float scaled = step[r] * input[r];
     float y = 0.0F;
     const auto advance = [&](Pack<S, V>& h, int n) {
@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(kThreads) state_update_kernel(const SelectiveS
 #pragma unroll
     for (int offset = lanes / 2; offset > 0; offset /= 2) y += __shfl_xor_sync(mask, y, offset);
     y = fmaf(skip, input[r], y);
-    if (gated) y *= silu<kPrecise<T>>(gate[r]);
+    if (gated) y *= silu<true>(gate[r]);
     if (valid && lane == 0)
       (static_cast<T*>(p.out.data) + batch * p.out.batch_stride)[channel] = from_float<T>(y);
   }

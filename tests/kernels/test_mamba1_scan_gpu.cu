@@ -11,7 +11,7 @@ void check_scan(const ScanShape& shape, bool graph = false) {
   scan_on_gpu(test, graph);
   INFO("dtype " << name_of(shape.dtype) << " B " << shape.batch << " L " << shape.length << " C "
                 << shape.channels << " N " << shape.state << " gap " << shape.gap);
-  CHECK(error_of(expected.out, test.out) <= rounding_tolerance(shape.dtype));
+  CHECK(error_of(expected.out, test.out) <= tolerance(test.out.array));
   CHECK(test.out.gaps_untouched());
   if (shape.final) CHECK(error_of(expected.state, test.final_state) <= 5e-5);
 }

@@ -27,7 +27,7 @@ void check_conv(const ConvShape& shape, bool in_place = false) {
   place.fetch(test.final_state);
   INFO("dtype " << name_of(shape.dtype) << " B " << shape.batch << " L " << shape.length << " C "
                 << shape.channels << " K " << shape.width << " gap " << shape.gap);
-  CHECK(error_of(expected.out, test.out) <= rounding_tolerance(shape.dtype));
+  CHECK(error_of(expected.out, test.out) <= tolerance(test.out.array));
   CHECK(test.out.gaps_untouched());
   if (shape.final && shape.width > 1) CHECK(error_of(expected.state, test.final_state) == 0.0);
 }
@@ -86,8 +86,8 @@ TEST_CASE("the GPU state update equals fp64") {
         place.fetch(test.out.array);
         place.fetch(test.ssm_state);
         INFO("dtype " << name_of(dtype) << " state " << name_of(stored) << " N " << state);
-        CHECK(error_of(expected.out, test.out) <= rounding_tolerance(dtype));
-        CHECK(error_of(expected.state, test.ssm_state) <= rounding_tolerance(stored));
+        CHECK(error_of(expected.out, test.out) <= tolerance(test.out.array));
+        CHECK(error_of(expected.state, test.ssm_state) <= tolerance(test.ssm_state));
       }
     }
   }
@@ -99,7 +99,7 @@ TEST_CASE("the GPU state update equals fp64") {
   through_graph([&](void* stream) { selective_state_update(args, on_gpu(stream)); });
   place.fetch(test.out.array);
   place.fetch(test.ssm_state);
-  CHECK(error_of(expected.out, test.out) <= 2e-3);
+  CHECK(error_of(expected.out, test.out) <= tolerance(test.out.array));
   CHECK(error_of(expected.state, test.ssm_state) <= 1e-5);
 }
 
@@ -154,7 +154,7 @@ TEST_CASE("the GPU gate equals fp64") {
         Placed place;
         gate(test.args(std::ref(place)), on_gpu());
         place.fetch(test.out.array);
-        CHECK(error_of(expected.out, test.out) <= rounding_tolerance(dtype));
+        CHECK(error_of(expected.out, test.out) <= tolerance(test.out.array));
         CHECK(test.out.gaps_untouched());
       }
 }
@@ -178,7 +178,7 @@ TEST_CASE("the GPU norm equals fp64, with and without residual") {
           place.fetch(test.out.array);
           place.fetch(test.residual_out.array);
           INFO("dtype " << name_of(dtype) << " C " << channels << " residual " << given);
-          CHECK(error_of(expected.out, test.out) <= rounding_tolerance(dtype));
-          CHECK(error_of(expected.state, test.residual_out) <= rounding_tolerance(residual));
+          CHECK(error_of(expected.out, test.out) <= tolerance(test.out.array));
+          CHECK(error_of(expected.state, test.residual_out) <= tolerance(test.residual_out.array));
         }
 }
