@@ -10,6 +10,7 @@
 #include "harness/model_options.hpp"
 #include "harness/names.hpp"
 #include "harness/ncu_command_line.hpp"
+#include "harness/ncu_import.hpp"
 #include "harness/run_options.hpp"
 #include "workloads/plan.hpp"
 
@@ -41,7 +42,8 @@ class NcuCommand : public Command {
         ->required();
     app.add_option("--layer", layer_, "Layer numbers, comma-separated, or all")
         ->capture_default_str();
-    app.add_option("--metrics", metrics_, "Metrics for ncu, comma-separated");
+    app.add_option("--metrics", metrics_,
+                   "Metrics for ncu, comma-separated (default: those our counters use)");
     app.add_option("--mode", run_.mode, "prefill or decode")->capture_default_str();
     app.add_option("--batch", run_.batch, "Batch size")->capture_default_str();
     app.add_option("--seqlen", run_.seqlen, "Length")->capture_default_str();
@@ -59,7 +61,9 @@ class NcuCommand : public Command {
           "ncu: profiles one workload: give one --backend, --mode, --batch and --seqlen");
     }
     request_.layers = parse_layers();
-    if (!metrics_.empty()) request_.metrics = parse_names("--metrics", metrics_);
+    request_.metrics = metrics_.empty()
+                           ? comparable_hardware_metrics(std::string(kernels::name_of(base.dtype)))
+                           : parse_names("--metrics", metrics_);
     request_.program = program();
     const auto checkpoint = model_.open(base.dtype);
     const auto ranges = workloads::plan_ranges(checkpoint->config, specs.front());
