@@ -33,9 +33,9 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors);
 /// Floats of scratch: the states at the start of the segments, none when there is one.
 std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan);
 
-/// Chunked SSD with the state resident in the accumulators of the warpgroup matrix products. A
-/// chain of two launches: decays, outputs; three when the time is split (states of the segments and
-/// their carry within a cluster in between).
+/// Chunked SSD with the state resident in the accumulators of the warpgroup matrix products. One
+/// launch; two when the time is split: the states of the segments, carried from one to the next
+/// within a cluster, then the outputs.
 void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream);
 
 namespace ssd_detail {

@@ -67,7 +67,7 @@ struct HopperUnit {
 
 /// Copies one panel [64 tokens × 64 columns] with 128 threads, zeros outside rows × columns.
 template <typename T>
-__device__ __noinline__ void load_panel(std::uint32_t dst, const T* src, std::int64_t stride,
+__device__ __forceinline__ void load_panel(std::uint32_t dst, const T* src, std::int64_t stride,
                                         int rows, int columns, int bytes, int tid) {
   const int r0 = tid / 8, c = tid % 8;
   dst += r0 * 128 + ((c ^ (r0 % 8)) * 16);
