@@ -1,30 +1,12 @@
 
 #include "kernels/cuda/causal_conv1d.hpp"
+#include "kernels/cuda/causal_conv1d_params.cuh"
 #include "kernels/cuda/math.cuh"
 #include "kernels/cuda/packed.cuh"
 #include "kernels/cuda/sequences.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
-
-constexpr int kThreads = 128;
-/// Channels per thread: 8- or 16-byte accesses. Eight 16-bit channels would need twice the
-/// registers and leave too few rows in flight.
-constexpr int kChannels = 4;
-constexpr int kMaxWidth = 16;
-
-/// One thread owns `V` neighbouring channels over a chunk of tokens. The window of the last
-/// `width - 1` rows stays in registers, so each row is read once per chunk plus a halo.
-struct ConvParams {
-  const char *x, *weight, *bias, *initial_state;
-  char *final_state, *out;
-  std::int64_t x_batch, x_row, out_batch, out_row;
-  std::int64_t length, channels, chunk_length;
-  std::uint32_t vectors, chunks;  ///< per row; of a sequence, or batch rows in a decode step
-  int width;
-  bool silu;
-  Sequences sequences;
-};
 
 /// V neighbouring elements, unconverted. Words rather than elements: an array of 16-bit elements
 /// would take one register each.
@@ -84,9 +66,9 @@ struct Place {
 /// Width kWidth, rows in accesses of V channels. Two groups of kAhead rows are in flight: one is
 /// loaded while the other is computed.
 template <class T, int kWidth, int V, int kAhead, bool kVarlen>
-__global__ void __launch_bounds__(kThreads) conv_kernel(const ConvParams p) {
+__global__ void __launch_bounds__(kConvThreads) conv_kernel(const ConvParams p) {
   // 32-bit division: the 64-bit one takes a noticeable part of a short launch.
-  const std::uint32_t id = blockIdx.x * kThreads + threadIdx.x;
+  const std::uint32_t id = blockIdx.x * kConvThreads + threadIdx.x;
   const std::uint32_t chunk = id / p.vectors, vector = id - chunk * p.vectors;
   const std::int64_t channel = static_cast<std::int64_t>(vector) * V;
   if (chunk >= p.chunks) return;
@@ -180,10 +162,10 @@ __global__ void __launch_bounds__(kThreads) conv_kernel(const ConvParams p) {
   }
 }
 
-/// Any width up to kMaxWidth and any alignment: one thread per element, nothing kept.
+/// Any width up to kMaxConvWidth and any alignment: one thread per element, nothing kept.
 template <class T>
-__global__ void __launch_bounds__(kThreads) conv_plain_kernel(const ConvParams p) {
-  const std::int64_t id = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+__global__ void __launch_bounds__(kConvThreads) conv_plain_kernel(const ConvParams p) {
+  const std::int64_t id = static_cast<std::int64_t>(blockIdx.x) * kConvThreads + threadIdx.x;
   const std::int64_t t = id / p.channels;
   const std::int64_t channel = id - t * p.channels;
   if (t >= p.length) return;
@@ -228,9 +210,9 @@ __global__ void conv_final_state_kernel(const ConvParams p) {
     x += sequence * p.x_batch;
   }
   const std::int64_t base = sequence * (p.width - 1) * p.channels + channel;
-  T kept[kMaxWidth];
+  T kept[kMaxConvWidth];
 #pragma unroll
-  for (int k = 0; k < kMaxWidth - 1; ++k) {
+  for (int k = 0; k < kMaxConvWidth - 1; ++k) {
     if (k >= p.width - 1) continue;
     const std::int64_t row = end - (p.width - 1) + k;
     if (row >= start) {
@@ -243,97 +225,10 @@ __global__ void conv_final_state_kernel(const ConvParams p) {
     }
   }
 #pragma unroll
-  for (int k = 0; k < kMaxWidth - 1; ++k)
+  for (int k = 0; k < kMaxConvWidth - 1; ++k)
     if (k < p.width - 1)
       reinterpret_cast<T*>(p.final_state)[base + static_cast<std::int64_t>(k) * p.channels] =
           kept[k];
-}
-
-/// One decode step: shift the state, one output row. A thread owns V channels of one sequence.
-template <class T, int kWidth, int V>
-__global__ void __launch_bounds__(kThreads) conv_update_kernel(const ConvParams p) {
-  constexpr int kTaps = kWidth > 0 ? kWidth : kMaxWidth;
-  const int width = kWidth > 0 ? kWidth : p.width;
-  const std::uint32_t id = blockIdx.x * kThreads + threadIdx.x;
-  const std::uint32_t row = id / p.vectors;
-  const std::int64_t channel = static_cast<std::int64_t>(id - row * p.vectors) * V;
-  if (row >= p.chunks) return;
-  const std::int64_t batch = row;
-  const T* state =
-      reinterpret_cast<const T*>(p.initial_state) + batch * (width - 1) * p.channels + channel;
-  Pack<T, V> window[kTaps];
-#pragma unroll
-  for (int k = 0; k < kTaps - 1; ++k)
-    if (k < width - 1) {
-      if (p.initial_state != nullptr)
-        window[k] = load_pack<V>(state + static_cast<std::int64_t>(k) * p.channels);
-      else
-#pragma unroll
-        for (int i = 0; i < V; ++i) window[k].v[i] = from_float<T>(0.0F);
-    }
-  const auto x = load_pack<V>(reinterpret_cast<const T*>(p.x) + batch * p.x_batch + channel);
-  const T* weight = reinterpret_cast<const T*>(p.weight) + channel * width;
-  const T* bias = reinterpret_cast<const T*>(p.bias);
-  Pack<T, V> out;
-  Pack<T, kTaps> taps[V];
-  if constexpr (kWidth > 0) {
-#pragma unroll
-    for (int i = 0; i < V; ++i) taps[i] = load_pack<kTaps>(weight + i * kTaps);
-  } else {
-#pragma unroll
-    for (int k = 0; k < kTaps; ++k)
-      if (k < width) taps[0].v[k] = weight[k];
-  }
-#pragma unroll
-  for (int i = 0; i < V; ++i) {
-    float sum = bias != nullptr ? to_float(bias[channel + i]) : 0.0F;
-#pragma unroll
-    for (int k = 0; k < kTaps - 1; ++k)
-      if (k < width - 1) sum = fmaf(to_float(taps[i].v[k]), to_float(window[k].v[i]), sum);
-    T newest = taps[i].v[kTaps - 1];
-    if constexpr (kWidth == 0) newest = weight[width - 1];
-    sum = fmaf(to_float(newest), to_float(x.v[i]), sum);
-    if (p.silu) sum = silu<kPrecise<T>>(sum);
-    out.v[i] = from_float<T>(sum);
-  }
-  store_pack(reinterpret_cast<T*>(p.out) + batch * p.out_batch + channel, out);
-  if (p.final_state == nullptr) return;
-  T* next = reinterpret_cast<T*>(p.final_state) + batch * (width - 1) * p.channels + channel;
-#pragma unroll
-  for (int k = 0; k < kTaps - 1; ++k)
-    if (k < width - 1)
-      store_pack(next + static_cast<std::int64_t>(k) * p.channels,
-                 k < width - 2 ? window[k + 1] : x);
-}
-
-ConvParams params_of(const CausalConv1dArgs& a) {
-  ConvParams p{};
-  p.x = static_cast<const char*>(a.x.data);
-  p.weight = static_cast<const char*>(a.weight);
-  p.bias = static_cast<const char*>(a.bias);
-  p.initial_state = static_cast<const char*>(a.initial_state);
-  p.final_state = static_cast<char*>(a.final_state);
-  p.out = static_cast<char*>(a.out.data);
-  p.x_batch = a.x.batch_stride;
-  p.x_row = a.x.row_stride;
-  p.out_batch = a.out.batch_stride;
-  p.out_row = a.out.row_stride;
-  p.length = a.length;
-  p.channels = a.channels;
-  p.width = static_cast<int>(a.width);
-  p.silu = a.silu;
-  p.sequences = a.sequences;
-  return p;
-}
-
-template <class T>
-bool vectors_fit(const CausalConv1dArgs& a) {
-  constexpr int V = kChannels;
-  const auto fits = [&](const void* s) { return reinterpret_cast<std::uintptr_t>(s) % 16 == 0; };
-  return a.channels % V == 0 &&
-         rows_aligned(a.x.data, a.x.batch_stride, a.x.row_stride, sizeof(T), 16) &&
-         rows_aligned(a.out.data, a.out.batch_stride, a.out.row_stride, sizeof(T), 16) &&
-         fits(a.initial_state) && fits(a.final_state) && fits(a.weight) && fits(a.bias);
 }
 
 /// Tokens per thread: long enough to make the halo of three rows cheap, short enough to fill the
@@ -348,17 +243,18 @@ std::int64_t chunk_length_for(std::int64_t batch, std::int64_t length, std::int6
 template <class T>
 void launch_conv(ConvParams p, std::int64_t batch, bool vector, cudaStream_t stream) {
   const auto grid = [&](std::int64_t threads) {
-    return dim3(static_cast<unsigned>(blocks_for(threads, kThreads)), static_cast<unsigned>(batch));
+    return dim3(static_cast<unsigned>(blocks_for(threads, kConvThreads)),
+                static_cast<unsigned>(batch));
   };
   if (vector) {
     const auto go = [&]<int kAhead>() {
       const dim3 blocks = grid(static_cast<std::int64_t>(p.vectors) * p.chunks);
       if (p.sequences)
-        conv_kernel<T, 4, kChannels, kAhead, true><<<blocks, kThreads, 0, stream>>>(p);
+        conv_kernel<T, 4, kConvChannels, kAhead, true><<<blocks, kConvThreads, 0, stream>>>(p);
       else
-        conv_kernel<T, 4, kChannels, kAhead, false><<<blocks, kThreads, 0, stream>>>(p);
+        conv_kernel<T, 4, kConvChannels, kAhead, false><<<blocks, kConvThreads, 0, stream>>>(p);
     };
-    p.vectors = static_cast<std::uint32_t>(p.channels / kChannels);
+    p.vectors = static_cast<std::uint32_t>(p.channels / kConvChannels);
     p.chunk_length = chunk_length_for(batch, p.length, p.vectors);
     p.chunks = static_cast<std::uint32_t>(blocks_for(p.length, p.chunk_length));
     if (p.chunk_length > 8)
@@ -366,7 +262,7 @@ void launch_conv(ConvParams p, std::int64_t batch, bool vector, cudaStream_t str
     else
       go.template operator()<4>();
   } else {
-    conv_plain_kernel<T><<<grid(p.length * p.channels), kThreads, 0, stream>>>(p);
+    conv_plain_kernel<T><<<grid(p.length * p.channels), kConvThreads, 0, stream>>>(p);
   }
   check_launch("causal_conv1d");
 }
@@ -384,29 +280,11 @@ void causal_conv1d(const CausalConv1dArgs& args, void* stream_pointer) {
     if (aliased && args.width > 1) {
       p.final_state = static_cast<char*>(args.final_state);
       const std::int64_t count = args.sequences ? args.sequences.count : args.batch;
-      const dim3 grid(static_cast<unsigned>(blocks_for(args.channels, kThreads)),
+      const dim3 grid(static_cast<unsigned>(blocks_for(args.channels, kConvThreads)),
                       static_cast<unsigned>(count));
-      conv_final_state_kernel<T><<<grid, kThreads, 0, stream>>>(p);
+      conv_final_state_kernel<T><<<grid, kConvThreads, 0, stream>>>(p);
       check_launch("causal_conv1d final state");
     }
-  });
-}
-
-void causal_conv1d_update(const CausalConv1dArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
-  ConvParams p = params_of(args);
-  p.chunks = static_cast<std::uint32_t>(args.batch);
-  dispatch(args.dtype, [&](auto type) {
-    using T = decltype(type);
-    const bool vector = args.width == 4 && vectors_fit<T>(args);
-    p.vectors = static_cast<std::uint32_t>(vector ? args.channels / kChannels : args.channels);
-    const auto grid = static_cast<unsigned>(
-        blocks_for(static_cast<std::int64_t>(p.vectors) * args.batch, kThreads));
-    if (vector)
-      conv_update_kernel<T, 4, kChannels><<<grid, kThreads, 0, stream>>>(p);
-    else
-      conv_update_kernel<T, 0, 1><<<grid, kThreads, 0, stream>>>(p);
-    check_launch("causal_conv1d_update");
   });
 }
 

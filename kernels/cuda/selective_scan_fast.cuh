@@ -7,13 +7,13 @@
 
 /// The selective scan for 16-bit tensors, sequential in time, one launch.
 ///
-/// A block of four warps owns 4·kPer channels (kPer = 32 / kLanes per warp) and walks them in
-/// rounds of 32 tokens. In each round every thread prepares kPer channels of one token (softplus,
-/// Δ·u) and eight B or C values into shared memory, one round ahead; then each warp advances its
-/// channels: kLanes lanes hold kStates states each, one EX2 and three FP32 operations per state
-/// and token. The sum over states Σ C·h runs on the tensor cores (TF32: C is exact, h loses bits
-/// below 2^-11): the lanes' own registers are the A operand, so no shuffles are needed. One barrier
-/// per round, and the whole round is one basic block, so that the compiler can interleave it.
+/// A block owns 4·kPer channels (kPer = 32 / kLanes) and walks them in rounds of 32 tokens. Its
+/// four upper warps prepare the next round (softplus, Δ·u, B and C transposed into shared memory)
+/// and finish the last one (D·u, gate, store); its four lower warps advance kPer channels each:
+/// kLanes lanes hold kStates states each, one EX2 and three FP32 operations per state and token.
+/// The sum over states Σ C·h runs on the tensor cores (TF32: C is exact, h loses its bits below
+/// 2^-10): the lanes' own registers are the A operand, so no shuffles are needed. One barrier per
+/// round. What limits it: docs/kernels.md.
 namespace ssmprof::kernels::cuda {
 
 struct ScanFastParams {
