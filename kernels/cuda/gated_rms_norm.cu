@@ -24,7 +24,8 @@ __device__ __forceinline__ float block_sum(float v, float* scratch) {
 /// One CTA per (token, group), the group's row in registers: thread i owns the 16-byte vectors
 /// i, i + blockDim, ... (K of them), each read once.
 template <typename T, int K>
-__global__ void gated_rms_norm_rows(const GatedRmsNormArgs a, const int vectors) {
+__global__ void __launch_bounds__(kMaxThreads)
+    gated_rms_norm_rows(const GatedRmsNormArgs a, const int vectors) {
   constexpr int V = 16 / sizeof(T);
   __shared__ float scratch[kMaxThreads / 32];
   const std::int64_t token = blockIdx.x;
@@ -79,7 +80,7 @@ __global__ void gated_rms_norm_rows(const GatedRmsNormArgs a, const int vectors)
 
 /// Any size and alignment: y and z are read twice.
 template <typename T>
-__global__ void gated_rms_norm_any(const GatedRmsNormArgs a) {
+__global__ void __launch_bounds__(kMaxThreads) gated_rms_norm_any(const GatedRmsNormArgs a) {
   __shared__ float scratch[kMaxThreads / 32];
   const std::int64_t token = blockIdx.x;
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * a.group_size;
@@ -121,10 +122,10 @@ void run(const GatedRmsNormArgs& args, cudaStream_t stream) {
     return static_cast<int>((t + 31) / 32 * 32);
   };
   const int n = static_cast<int>(vectors);
-  if (n <= 256) {
-    gated_rms_norm_rows<T, 1><<<grid, threads_for(1), 0, stream>>>(args, n);
-  } else if (n <= 1024) {
+  if (n <= 512) {
     gated_rms_norm_rows<T, 2><<<grid, threads_for(2), 0, stream>>>(args, n);
+  } else if (n <= 1024) {
+    gated_rms_norm_rows<T, 3><<<grid, threads_for(3), 0, stream>>>(args, n);
   } else {
     gated_rms_norm_rows<T, 4><<<grid, threads_for(4), 0, stream>>>(args, n);
   }

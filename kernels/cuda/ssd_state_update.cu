@@ -9,12 +9,12 @@ using namespace ssd_detail;
 constexpr int kWarps = 4;
 
 /// One CTA per (head, sequence). A row of the state is read by kLanes lanes, K accesses of V
-/// elements each; a warp keeps kInFlight rows in registers per lane group.
-template <typename T, typename S, int V, int kLanes, int K>
+/// elements each; a lane group keeps kInFlight rows in registers: few
+/// when there are CTAs enough to keep memory busy.
+template <typename T, typename S, int V, int kLanes, int K, int kInFlight>
 __global__ void __launch_bounds__(kWarps * 32)
     ssd_state_update_kernel(const SsdStateUpdateArgs a, const DtTransform transform) {
   constexpr int kRowsAtOnce = 32 / kLanes;
-  constexpr int kInFlight = K == 1 ? 8 : K == 2 ? 4 : 1;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int sub = lane / kLanes, l = lane % kLanes;
   const int head = blockIdx.x;
@@ -102,8 +102,14 @@ void launch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
     p.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
     p.ssm_state = static_cast<S*>(args.ssm_state) + u * args.heads * args.head_dim * args.state;
     const dim3 grid(static_cast<unsigned>(args.heads), static_cast<unsigned>(p.batch));
-    ssd_state_update_kernel<T, S, V, kLanes, K>
-        <<<grid, kWarps * 32, 0, stream>>>(p, {args.dt_softplus, args.dt_min, args.dt_max});
+    const DtTransform transform{args.dt_softplus, args.dt_min, args.dt_max};
+    if (args.heads * p.batch >= 4096) {
+      ssd_state_update_kernel<T, S, V, kLanes, K, 2>
+          <<<grid, kWarps * 32, 0, stream>>>(p, transform);
+    } else {
+      ssd_state_update_kernel<T, S, V, kLanes, K, 4>
+          <<<grid, kWarps * 32, 0, stream>>>(p, transform);
+    }
     check_launch("ssd_state_update");
   }
 }
