@@ -24,7 +24,9 @@ __device__ __forceinline__ float block_sum(float v, float* scratch) {
 /// One CTA per (token, group), the group's row in registers: thread i owns the 16-byte vectors
 /// i, i + blockDim, ... (K of them), each read once.
 template <typename T, int K>
-__global__ void __launch_bounds__(kMaxThreads)
+__global__ void __launch_bounds__(K == 2   ? 256
+                                  : K == 3 ? 352
+                                           : kMaxThreads)
     gated_rms_norm_rows(const GatedRmsNormArgs a, const int vectors) {
   constexpr int V = 16 / sizeof(T);
   __shared__ float scratch[kMaxThreads / 32];

@@ -29,7 +29,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, kOutputs>::kThread
   const std::uint32_t base = sm90::smem_address(smem), full = base + Layout::kBarriers;
   if (threadIdx.x == 0) {
     for (int i = 0; i < Layout::kStages; ++i) {
-      sm90::mbarrier_init(full + i * 8, kBulk ? 1 + kWarpgroups : 256);
+      sm90::mbarrier_init(full + i * 8, kBulk ? 1 + 32 * kWarpgroups : 256);
       sm90::mbarrier_init(full + (Layout::kStages + i) * 8, kWarpgroups * (kOutputs ? 8 : 4));
     }
     for (int i = 0; i < kWarpgroups * 4; ++i) {

@@ -68,7 +68,7 @@ struct HopperUnit {
 /// Copies one panel [64 tokens × 64 columns] with 128 threads, zeros outside rows × columns.
 template <typename T>
 __device__ __forceinline__ void load_panel(std::uint32_t dst, const T* src, std::int64_t stride,
-                                        int rows, int columns, int bytes, int tid) {
+                                           int rows, int columns, int bytes, int tid) {
   const int r0 = tid / 8, c = tid % 8;
   dst += r0 * 128 + ((c ^ (r0 % 8)) * 16);
   const int valid = max(0, min(16, (columns - c * 8) * 2));
@@ -203,8 +203,7 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
           }
         }
       }
-      __syncwarp();
-      if (warp < kWarpgroups && lane == 0) sm90::mbarrier_arrive(bar);
+      if (warp < kWarpgroups) sm90::mbarrier_arrive(bar);
     } else {
       const T* x = static_cast<const T*>(a.x.data) + u.batch * a.x.batch_stride +
                    (u.first + t0) * a.x.row_stride;
