@@ -88,15 +88,18 @@ void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
                 workloads::Execution& execution, const probes::ProbeOptions& options,
                 reports::Workload& target, bool with_time) {
   std::vector<workloads::RangeObserver*> ambient;
+  std::vector<probes::Availability> availabilities;
   for (const auto& probe : probes) {
-    if (!probe->available(execution.spec()).ok) continue;
+    availabilities.push_back(probe->available(execution.spec()));
+    if (!availabilities.back().ok) continue;
     if (auto* observer = probe->ambient(execution.ranges())) ambient.push_back(observer);
   }
   AnnotatedExecution annotated(execution, std::move(ambient));
-  for (const auto& probe : probes) {
+  for (std::size_t i = 0; i < probes.size(); ++i) {
+    const auto& probe = probes[i];
+    const auto& availability = availabilities[i];
     if (interrupted()) return;
     if (!with_time && probe->name() == "time") continue;
-    const auto availability = probe->available(execution.spec());
     if (availability.ok) {
       probe->measure(annotated, options, target);
     } else {

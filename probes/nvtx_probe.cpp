@@ -89,7 +89,8 @@ class NvtxObserver : public workloads::RangeObserver {
 
 #endif
 
-/// Annotates every execution for tools that listen; measures nothing itself.
+/// Annotates every execution for tools that listen. Measures nothing itself, but runs once, warm,
+/// so that there is an annotated execution also when it is the only probe.
 class NvtxProbe : public Probe {
  public:
   std::string_view name() const override { return "nvtx"; }
@@ -116,7 +117,11 @@ class NvtxProbe : public Probe {
 #endif
   }
 
-  void measure(workloads::Execution&, const ProbeOptions&, reports::Workload&) override {}
+  void measure(workloads::Execution& execution, const ProbeOptions&, reports::Workload&) override {
+    execution.run_to_token();  // not annotated: libraries set themselves up, buffers are touched
+    execution.run(nullptr);
+    execution.synchronize();
+  }
   void missing_metrics(const Availability&, reports::Workload&) const override {}
 
  private:

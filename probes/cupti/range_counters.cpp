@@ -148,10 +148,21 @@ class Session : public CounterSession {
   CUpti_RangeProfiler_PopRange_Params pop_{};
 };
 
-void initialize_profiler() {
-  auto params = SSMPROF_PARAMS(CUpti_Profiler_Initialize_Params);
-  check(cuptiProfilerInitialize(&params), "cuptiProfilerInitialize");
-}
+/// The profiling API, initialized while this lives: cuptiFinalize, which ends a tracing, must not
+/// find it so, or it cannot be initialized again.
+class ProfilingApi {
+ public:
+  ProfilingApi() {
+    auto params = SSMPROF_PARAMS(CUpti_Profiler_Initialize_Params);
+    check(cuptiProfilerInitialize(&params), "cuptiProfilerInitialize");
+  }
+  ~ProfilingApi() {
+    auto params = SSMPROF_PARAMS(CUpti_Profiler_DeInitialize_Params);
+    cuptiProfilerDeInitialize(&params);
+  }
+  ProfilingApi(const ProfilingApi&) = delete;
+  ProfilingApi& operator=(const ProfilingApi&) = delete;
+};
 
 std::string chip_name(int device) {
   auto params = SSMPROF_PARAMS(CUpti_Device_GetChipName_Params);
@@ -174,7 +185,7 @@ class Device : public CounterDevice {
  public:
   explicit Device(int index)
       : context_(current_context(index)),
-        chip_((initialize_profiler(), chip_name(index))),
+        chip_(chip_name(index)),
         availability_(availability_image(context_)),
         host_(chip_, availability_) {}
 
@@ -197,6 +208,7 @@ class Device : public CounterDevice {
 
  private:
   CUcontext context_;
+  ProfilingApi api_;
   std::string chip_;
   std::vector<std::uint8_t> availability_;
   MetricHost host_;
@@ -239,7 +251,7 @@ Availability counters_available(int device_index) {
   }
   try {
     const auto context = current_context(device_index);
-    initialize_profiler();
+    const ProfilingApi api;
     if (const auto why = unsupported(device_index); !why.empty()) {
       return {false, why, "times and the analytic model still work"};
     }

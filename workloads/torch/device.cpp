@@ -33,6 +33,7 @@ void require_device(const ExecutionSpec& spec) {
     throw reports::EnvironmentError(
         "this LibTorch was built without CUDA: link one with CUDA, or use --device cpu");
   }
+  at::globalContext().lazyInitDevice(at::kCUDA);
 #else
   throw reports::EnvironmentError(
       "this ssmprof was built without CUDA: configure with -DSSMPROF_CUDA=ON, or use --device cpu");
