@@ -235,7 +235,7 @@ __global__ void conv_final_state_kernel(const ConvParams p) {
 /// device.
 std::int64_t chunk_length_for(std::int64_t batch, std::int64_t length, std::int64_t vectors) {
   constexpr std::int64_t kWantedThreads = 132 * 512;
-  for (std::int64_t tokens : {128, 64, 32, 16})
+  for (std::int64_t tokens : {64, 32, 16})
     if (batch * blocks_for(length, tokens) * vectors >= kWantedThreads) return tokens;
   return 8;
 }

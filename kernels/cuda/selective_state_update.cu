@@ -93,17 +93,18 @@ void launch(const SelectiveStateUpdateArgs& p, cudaStream_t stream) {
     return static_cast<unsigned>(
         blocks_for(blocks_for(p.batch, rows) * p.channels * lanes, kThreads));
   };
-  const auto packed = [](const ConstRows& r) {
-    return rows_aligned(r.data, r.batch_stride, 0, sizeof(T), 4 * sizeof(T));
+  const auto packed = [](const ConstRows& r, std::size_t states) {
+    return rows_aligned(r.data, r.batch_stride, 0, sizeof(T), states * sizeof(T));
   };
   const bool aligned = reinterpret_cast<std::uintptr_t>(p.ssm_state) % 16 == 0;
-  if (p.state == 16 && aligned && packed(p.b) && packed(p.c)) {
-    // Two sequences per thread share A, D and the bias; with few, more threads matter more.
-    constexpr std::int64_t kManyRows = 132 * 2048;
-    if (p.batch * p.channels >= kManyRows)
-      state_update_kernel<T, S, 4, 4, 2, true><<<grid(4, 2), kThreads, 0, stream>>>(p);
-    else
-      state_update_kernel<T, S, 4, 4, 1, true><<<grid(4, 1), kThreads, 0, stream>>>(p);
+  // Fewer, longer accesses where there is work for every thread anyway.
+  const bool many = p.batch * p.channels >= 132 * 2048;
+  if (p.state == 16 && aligned && many && packed(p.b, 8) && packed(p.c, 8)) {
+    state_update_kernel<T, S, 8, 2, 1, true><<<grid(2, 1), kThreads, 0, stream>>>(p);
+  } else if (p.state == 16 && aligned && many && packed(p.b, 4) && packed(p.c, 4)) {
+    state_update_kernel<T, S, 4, 4, 2, true><<<grid(4, 2), kThreads, 0, stream>>>(p);
+  } else if (p.state == 16 && aligned && packed(p.b, 4) && packed(p.c, 4)) {
+    state_update_kernel<T, S, 4, 4, 1, true><<<grid(4, 1), kThreads, 0, stream>>>(p);
   } else if (p.state % 4 == 0 && aligned) {
     state_update_kernel<T, S, 4, 8, 1, false><<<grid(8, 1), kThreads, 0, stream>>>(p);
   } else {
