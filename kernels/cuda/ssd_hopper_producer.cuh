@@ -155,8 +155,8 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
       } else {
         d0 = to_float(next[0][0]), d1 = to_float(next[0][1]);
       }
-      d0 = 2 * lane < left ? p.dt(d0, bias) : 0.0F;
-      d1 = 2 * lane + 1 < left ? p.dt(d1, bias) : 0.0F;
+      d0 = 2 * lane < left ? p.dt.brief(d0, bias) : 0.0F;
+      d1 = 2 * lane + 1 < left ? p.dt.brief(d1, bias) : 0.0F;
       if (chunk & 1) {
         load_dt(chunk + 2, next[1]);
       } else {
