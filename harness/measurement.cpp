@@ -84,9 +84,23 @@ reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
   return workload;
 }
 
-void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
-                workloads::Execution& execution, const probes::ProbeOptions& options,
-                reports::Workload& target, bool with_time) {
+std::vector<Probes> in_steps(Probes probes, const workloads::ExecutionSpec& spec) {
+  std::vector<Probes> steps(3);
+  for (auto& probe : probes) {
+    const auto phase = probe->phase();
+    const bool measures = probe->available(spec).ok;
+    const int step = !measures                          ? 0
+                     : phase == probes::Phase::counters ? 2
+                     : phase == probes::Phase::activity ? 1
+                                                        : 0;
+    steps[step].push_back(std::move(probe));
+  }
+  std::erase_if(steps, [](const Probes& step) { return step.empty(); });
+  return steps;
+}
+
+void run_probes(const Probes& probes, workloads::Execution& execution,
+                const probes::ProbeOptions& options, reports::Workload& target) {
   std::vector<workloads::RangeObserver*> ambient;
   std::vector<probes::Availability> availabilities;
   for (const auto& probe : probes) {
@@ -99,7 +113,6 @@ void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
     const auto& probe = probes[i];
     const auto& availability = availabilities[i];
     if (interrupted()) return;
-    if (!with_time && probe->name() == "time") continue;
     if (availability.ok) {
       probe->measure(annotated, options, target);
     } else {

@@ -25,12 +25,18 @@ reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
                           const std::string& tokens, const std::string& tokens_hash,
                           const std::string& variant);
 
-/// Runs the probes one after the other, phase by phase; those that cannot measure leave their
-/// metrics missing with the reason, and the rest goes on. Stops early when interrupted.
-/// Without `with_time` the time probe is left out: the caller has timed already.
-void run_probes(const std::vector<std::unique_ptr<probes::Probe>>& probes,
-                workloads::Execution& execution, const probes::ProbeOptions& options,
-                reports::Workload& target, bool with_time = true);
+using Probes = std::vector<std::unique_ptr<probes::Probe>>;
+
+/// Runs the probes one after the other; those that cannot measure leave their metrics missing with
+/// the reason, and the rest goes on. Stops early when interrupted.
+void run_probes(const Probes& probes, workloads::Execution& execution,
+                const probes::ProbeOptions& options, reports::Workload& target);
+
+/// The probes apart by what they do to the process. Tracing and counting leave hooks behind that
+/// slow later launches, so all workloads go through one step before any goes through the next:
+/// verify and time, activity, counters. Probes that cannot measure here cost nothing and go first;
+/// empty steps are left out.
+std::vector<Probes> in_steps(Probes probes, const workloads::ExecutionSpec& spec);
 
 /// Adds the native, design and paper attributions.
 void attribute_all(reports::Workload& workload);

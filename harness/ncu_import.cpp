@@ -28,6 +28,23 @@ std::vector<std::string> words_of(const std::string& cell) {
   return words;
 }
 
+/// Columns that the metric sets use, of any chip and data type; ncu prints many others.
+std::vector<std::size_t> columns_used(const CsvTable& table) {
+  std::set<std::string> hardware;
+  for (const char* dtype : {"bf16", "fp16", "fp32"}) {
+    for (const auto& set : probes::load_metric_sets(kSets, dtype)) {
+      for (const auto& [name, alternatives] : set.counters) {
+        for (const auto& parts : alternatives) hardware.insert(parts.begin(), parts.end());
+      }
+    }
+  }
+  std::vector<std::size_t> columns;
+  for (std::size_t i = 0; i < table.header.size(); ++i) {
+    if (hardware.contains(table.header[i])) columns.push_back(i);
+  }
+  return columns;
+}
+
 double number_in(const std::string& field, const std::string& where) {
   std::string digits;
   for (const char c : field) {
@@ -99,6 +116,7 @@ std::string range_of_nvtx(const std::string& cell) {
 
 NcuRanges join_ncu(const CsvTable& table, const reports::Workload& workload,
                    const std::string& where) {
+  const auto wanted = columns_used(table);
   const auto nvtx = table.column_containing("Push/Pop_Range");
   if (!nvtx) {
     throw reports::InputError(where + ": no NVTX column: run ncu with --nvtx (see 'ssmprof ncu')");
@@ -114,10 +132,9 @@ NcuRanges join_ncu(const CsvTable& table, const reports::Workload& workload,
       ++result.outside;
       continue;
     }
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool hardware = table.header[i].find("__") != std::string::npos;
-      if (!hardware || row[i].empty()) continue;
-      result.ranges[range][table.header[i]] += number_in(row[i], where);
+    for (const auto column : wanted) {
+      if (row[column].empty()) continue;
+      result.ranges[range][table.header[column]] += number_in(row[column], where);
     }
   }
   return result;

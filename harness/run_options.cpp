@@ -71,6 +71,21 @@ std::vector<std::unique_ptr<probes::Probe>> RunOptions::probes() const {
   return probes::select_probes(names);
 }
 
+std::vector<std::unique_ptr<probes::Probe>> RunOptions::study_probes() const {
+  auto chosen = probes();
+  for (const auto& probe : chosen) {
+    if (probe->phase() > probes::Phase::time && !probe_names.empty()) {
+      throw reports::InputError("--probes: " + std::string(probe->name()) +
+                                " cannot run between interleaved variants: leave it out here and "
+                                "use it with 'ssmprof profile'");
+    }
+  }
+  std::erase_if(chosen, [](const auto& probe) {
+    return probe->phase() > probes::Phase::time || probe->name() == "time";
+  });
+  return chosen;
+}
+
 probes::ProbeOptions RunOptions::probe_options() const {
   const auto require = [](const char* option, double value, double low, double high) {
     if (std::isfinite(value) && value >= low && value <= high) return;

@@ -38,42 +38,50 @@ class ProfileCommand : public Command {
     const auto base = model_.base_spec();
     const auto backends = model_.backends();
     const auto specs = run_.expand(base);
-    const auto probes = run_.probes();
+    const auto steps = in_steps(run_.probes(), base);
     const auto options = run_.probe_options();
     require_output(run_.output);
     const auto checkpoint = model_.open(base.dtype);
     const auto tokens = model_.load_tokens_for(*checkpoint);
 
     auto report = new_report(reports::Report::Kind::run, base);
-    Progress progress(static_cast<int>(backends.size() * specs.size()), !run_.quiet);
+    Progress progress(static_cast<int>(steps.size() * backends.size() * specs.size()), !run_.quiet);
     const auto ceilings = workloads::measure_ceilings(base);
     CrossCheck cross_check(*checkpoint, tokens, model_.seed);
 
-    for (const auto backend : backends) {
-      if (interrupted()) break;
-      auto placed = specs.front();
-      placed.backend = backend;
-      progress.begin("placing " + checkpoint->config.name + " on " + name_of(backend));
-      const auto model = workloads::make_model(checkpoint, placed);
-      if (backends.size() > 1) report.diagnostics.push_back(cross_check.add(*model, placed));
-      for (auto spec : specs) {
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      std::size_t next = 0;  // workloads come in the same order in every step
+      for (const auto backend : backends) {
         if (interrupted()) break;
-        spec.backend = backend;
-        const auto execution = model->prepare(spec, tokens, model_.seed);
-        auto workload =
-            lay_out(*checkpoint, *execution, model_.seed, model_.tokens, hash_of(tokens), "");
-        progress.begin(workload.id);
-        run_probes(probes, *execution, options, workload);
-        progress.done();
-        attribute_all(workload);
-        workload.roofline = roofline(workload, execution->ranges(), ceilings);
-        if (!run_.quiet) {
-          progress.clear();
-          reports::print_workload(std::cout, workload, terminal_style());
-          std::cout << std::endl;
+        auto placed = specs.front();
+        placed.backend = backend;
+        progress.begin("placing " + checkpoint->config.name + " on " + name_of(backend));
+        const auto model = workloads::make_model(checkpoint, placed);
+        if (backends.size() > 1 && step == 0) {
+          report.diagnostics.push_back(cross_check.add(*model, placed));
         }
-        report.workloads.push_back(std::move(workload));
+        for (auto spec : specs) {
+          if (interrupted()) break;
+          spec.backend = backend;
+          const auto execution = model->prepare(spec, tokens, model_.seed);
+          if (step == 0) {
+            report.workloads.push_back(
+                lay_out(*checkpoint, *execution, model_.seed, model_.tokens, hash_of(tokens), ""));
+          }
+          auto& workload = report.workloads.at(next++);
+          progress.begin(workload.id + ", step " + std::to_string(step + 1) + " of " +
+                         std::to_string(steps.size()));
+          run_probes(steps[step], *execution, options, workload);
+          progress.done();
+          if (step + 1 < steps.size()) continue;
+          attribute_all(workload);
+          workload.roofline = roofline(workload, execution->ranges(), ceilings);
+          print(workload, progress);
+        }
       }
+    }
+    for (auto& workload : report.workloads) {
+      if (workload.attributions.empty()) attribute_all(workload);  // interrupted before the end
     }
     progress.clear();
     return deliver(report, run_.output,
@@ -81,6 +89,13 @@ class ProfileCommand : public Command {
   }
 
  private:
+  void print(const reports::Workload& workload, Progress& progress) const {
+    if (run_.quiet) return;
+    progress.clear();
+    reports::print_workload(std::cout, workload, terminal_style());
+    std::cout << std::endl;
+  }
+
   ModelOptions model_;
   RunOptions run_;
 };

@@ -176,7 +176,7 @@ PruneCommand::Study PruneCommand::place(const std::shared_ptr<const workloads::C
 void PruneCommand::measure(Study& study, const workloads::ExecutionSpec& spec,
                            const workloads::TokenBatch& tokens, const workloads::Ceilings& ceilings,
                            reports::Report& report, Progress& progress) const {
-  const auto probes = run_.probes();
+  const auto probes = run_.study_probes();
   const auto options = run_.probe_options();
   const std::string label = study_label(score_, study.plan.ratio);
   std::vector<std::unique_ptr<workloads::Execution>> executions;
@@ -186,19 +186,15 @@ void PruneCommand::measure(Study& study, const workloads::ExecutionSpec& spec,
     workloads.push_back(lay_out(*placed.checkpoint, *executions.back(), model_.seed, model_.tokens,
                                 hash_of(tokens), label + "/" + name_of(placed.variant)));
   }
-  const bool timed = std::any_of(probes.begin(), probes.end(),
-                                 [](const auto& probe) { return probe->name() == "time"; });
-  if (timed) {
-    std::vector<workloads::Execution*> runs;
-    std::vector<reports::Workload*> targets;
-    for (std::size_t i = 0; i < executions.size(); ++i) {
-      runs.push_back(executions[i].get());
-      targets.push_back(&workloads[i]);
-    }
-    probes::measure_interleaved(runs, options, targets);
-  }
+  std::vector<workloads::Execution*> runs;
+  std::vector<reports::Workload*> targets;
   for (std::size_t i = 0; i < executions.size(); ++i) {
-    run_probes(probes, *executions[i], options, workloads[i], false);
+    runs.push_back(executions[i].get());
+    targets.push_back(&workloads[i]);
+  }
+  probes::measure_interleaved(runs, options, targets);
+  for (std::size_t i = 0; i < executions.size(); ++i) {
+    run_probes(probes, *executions[i], options, workloads[i]);
     for (auto& metric : logit_loss(study.logits[i], study.logits[0])) {
       workloads[i].metrics.push_back(std::move(metric));
     }
@@ -238,7 +234,7 @@ reports::ExitCode PruneCommand::run() {
     throw reports::InputError("--align: " + std::to_string(align_) + " is outside 1 … 256");
   }
   find_score();
-  run_.probes();
+  run_.study_probes();
   run_.probe_options();
   require_output(run_.output);
 

@@ -148,8 +148,7 @@ class Session : public CounterSession {
   CUpti_RangeProfiler_PopRange_Params pop_{};
 };
 
-/// The profiling API, initialized while this lives: cuptiFinalize, which ends a tracing, must not
-/// find it so, or it cannot be initialized again.
+/// The profiling API, initialized while this lives.
 class ProfilingApi {
  public:
   ProfilingApi() {

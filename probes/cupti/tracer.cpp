@@ -174,8 +174,6 @@ Tracer::~Tracer() {
   for (const auto& buffer : Buffers::instance().drain()) {
     Buffers::instance().give_back(buffer.data);
   }
-  // Detaches: otherwise every later launch of the process keeps paying for the tracing's hooks.
-  cuptiFinalize();
 }
 
 void Tracer::push(std::uint64_t external_id) {

@@ -29,16 +29,22 @@ reports::Workload workload() {
 
 harness::CsvTable table(const std::string& nvtx, const char* read) {
   harness::CsvTable t;
-  t.header = {"ID", "Kernel Name", "thread Domain:Push/Pop_Range:Msg", "dram__bytes_read.sum",
-              "dram__bytes_write.sum"};
-  t.rows = {{"", "", "", "byte", "byte"},
-            {"0", "a", nvtx, read, "500"},
-            {"1", "b", "<default>:other", "7", "7"}};
+  t.header = {"ID",
+              "Kernel Name",
+              "thread Domain:Push/Pop_Range:Msg",
+              "dram__bytes_read.sum",
+              "dram__bytes_write.sum",
+              "device__attribute_display_name"};
+  t.rows = {{"", "", "", "byte", "byte", ""},
+            {"0", "a", nvtx, read, "500", "GPU"},
+            {"1", "b", "<default>:other", "7", "7", "GPU"}};
   return t;
 }
 
 const std::string kCell =
-    "\"0:ssmprof:forward:none\",\"ssmprof:layer.03:none\",\"ssmprof:ssd:none\"";
+    "619  \"ssmprof:forward:none:none:none:none:REGISTERED:forward\"  "
+    "\"ssmprof:layer.03:none:none:none:none:REGISTERED:layer.03\"  "
+    "\"ssmprof:ssd:none:none:none:none:REGISTERED:ssd\" ";
 
 }  // namespace
 
