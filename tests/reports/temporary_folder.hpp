@@ -5,6 +5,8 @@
 #include <string>
 #include <unistd.h>
 
+#include "tests/remove_folder.hpp"
+
 /// A folder of its own that goes with the object.
 struct TemporaryFolder {
   std::filesystem::path path;
@@ -13,10 +15,7 @@ struct TemporaryFolder {
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path = name;
   }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
+  ~TemporaryFolder() { remove_folder(path); }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 };

@@ -11,6 +11,8 @@
 #include "workloads/checkpoint.hpp"
 #include "workloads/config_json.hpp"
 
+#include "tests/remove_folder.hpp"
+
 namespace ssmprof::workloads::testing {
 
 /// A folder that vanishes with its owner.
@@ -23,10 +25,7 @@ class TemporaryFolder {
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
+  ~TemporaryFolder() { remove_folder(path_); }
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }

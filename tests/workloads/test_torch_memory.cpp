@@ -27,7 +27,7 @@ TEST_CASE("memory books name weights, state and activations", "[torch]") {
   if (models_cannot_run()) return;
   const auto family = GENERATE(Family::mamba1, Family::mamba2);
   const auto backend = GENERATE(Backend::torch, Backend::native);
-  const ModelConfig config = small_config(family);
+  const ModelConfig config = hosted_config(family);
   const auto checkpoint = loud_checkpoint(config);
   ExecutionSpec spec = spec_of(backend);
   spec.batch = 2, spec.length = 200;
@@ -56,7 +56,7 @@ TEST_CASE("the estimate of a pass is near what it takes", "[torch]") {
   const auto backend = GENERATE(Backend::torch, Backend::native);
   const auto dtype = GENERATE(kernels::DType::f32, kernels::DType::bf16);
   const auto logits = GENERATE(Logits::last, Logits::all);
-  ModelConfig config = small_config(family);
+  ModelConfig config = hosted_config(family);
   config.d_inner = 4 * config.d_model;
   config.n_heads = config.d_inner / 16, config.norm_group_size = config.d_inner;
   if (family == Family::mamba1) config.n_heads = 0, config.norm_group_size = 0;
@@ -73,7 +73,7 @@ TEST_CASE("the estimate of a pass is near what it takes", "[torch]") {
 TEST_CASE("what does not fit is refused with how much it needs", "[torch]") {
   if (models_cannot_run()) return;
   ExecutionSpec spec = spec_of(Backend::native);
-  const auto model = make_model(loud_checkpoint(small_config(Family::mamba2)), spec);
+  const auto model = make_model(loud_checkpoint(hosted_config(Family::mamba2)), spec);
   spec.batch = 1 << 20, spec.length = 1 << 20;
   const std::string message = refusal([&] { model->prepare(spec, {}, 1); });
   INFO(message);
@@ -88,7 +88,7 @@ TEST_CASE("a device that is not there is an environment error", "[torch]") {
   ExecutionSpec spec = spec_of(Backend::native);
   spec.device = kernels::Device::cuda;
   spec.device_index = 4096;
-  const auto checkpoint = loud_checkpoint(small_config(Family::mamba1));
+  const auto checkpoint = loud_checkpoint(hosted_config(Family::mamba1));
   const std::string message = refusal([&] { make_model(checkpoint, spec); });
   INFO(message);
   CHECK(message.find("CUDA") != std::string::npos);
@@ -98,7 +98,7 @@ TEST_CASE("a device that is not there is an environment error", "[torch]") {
 TEST_CASE("tokens outside the vocabulary are refused before anything runs", "[torch]") {
   if (models_cannot_run()) return;
   const auto model =
-      make_model(loud_checkpoint(small_config(Family::mamba1)), spec_of(Backend::torch));
+      make_model(loud_checkpoint(hosted_config(Family::mamba1)), spec_of(Backend::torch));
   const TokenBatch bad = {{1, 2, 101}}, negative = {{-1}}, ragged = {{1, 2}, {1}};
   for (const TokenBatch& tokens : {bad, negative, ragged}) {
     CHECK_THROWS_AS(model->prefill_logits(tokens), reports::InputError);

@@ -16,7 +16,7 @@ TEST_CASE("both backends compute the same logits", "[torch]") {
   const auto length = GENERATE(1, 2, 16, 53, 300);
   const bool fusion = GENERATE(false, true);
   const bool residual_in_fp32 = GENERATE(true, false);
-  ModelConfig config = small_config(family);
+  ModelConfig config = hosted_config(family);
   config.residual_in_fp32 = residual_in_fp32;
   const auto checkpoint = loud_checkpoint(config);
   const TokenBatch tokens = random_tokens(3, length, config.vocab_size, 5);
@@ -37,7 +37,7 @@ TEST_CASE("a pass that continues equals one prefill", "[torch]") {
   const bool fusion = GENERATE(false, true);
   ExecutionSpec spec = spec_of(backend);
   spec.fusion = fusion;
-  const auto model = make_model(loud_checkpoint(small_config(family)), spec);
+  const auto model = make_model(loud_checkpoint(hosted_config(family)), spec);
   const TokenBatch tokens = random_tokens(2, 41, 101, 6);
   const LogitsTable whole = model->prefill_logits(tokens);
   CHECK(relative_error(model->decode_logits(tokens, 1), whole) < 1e-5);
@@ -50,7 +50,7 @@ TEST_CASE("a pass that continues equals one prefill", "[torch]") {
 TEST_CASE("a forgotten state would be noticed", "[torch]") {
   if (models_cannot_run()) return;
   const auto family = GENERATE(Family::mamba1, Family::mamba2);
-  const auto model = make_model(loud_checkpoint(small_config(family)), spec_of(Backend::torch));
+  const auto model = make_model(loud_checkpoint(hosted_config(family)), spec_of(Backend::torch));
   const TokenBatch tokens = random_tokens(1, 20, 101, 6);
   LogitsTable whole = model->prefill_logits(tokens);
   const LogitsTable second =
@@ -63,7 +63,7 @@ TEST_CASE("convolutions of width 1 to 4 keep their state", "[torch]") {
   if (models_cannot_run()) return;
   const auto width = GENERATE(1, 2, 3, 4);
   const auto backend = GENERATE(Backend::torch, Backend::native);
-  ModelConfig config = small_config(Family::mamba2);
+  ModelConfig config = hosted_config(Family::mamba2);
   config.d_conv = width;
   const auto model = make_model(loud_checkpoint(config), spec_of(backend));
   const TokenBatch tokens = random_tokens(2, 9, 101, 8);
@@ -75,7 +75,7 @@ TEST_CASE("16-bit models stay near fp32", "[torch]") {
   const auto family = GENERATE(Family::mamba1, Family::mamba2);
   const auto backend = GENERATE(Backend::torch, Backend::native);
   const auto dtype = GENERATE(DType::bf16, DType::f16);
-  const auto checkpoint = loud_checkpoint(small_config(family));
+  const auto checkpoint = loud_checkpoint(hosted_config(family));
   const TokenBatch tokens = random_tokens(2, 70, 101, 9);
   const auto exact = make_model(checkpoint, spec_of(Backend::torch))->prefill_logits(tokens);
   const auto model = make_model(checkpoint, spec_of(backend, dtype));
@@ -92,7 +92,7 @@ TEST_CASE("a 16-bit state stays near an fp32 one", "[torch]") {
   const auto backend = GENERATE(Backend::torch, Backend::native);
   const auto state = GENERATE(DType::bf16, DType::f16);
   ExecutionSpec spec = spec_of(backend);
-  const auto checkpoint = loud_checkpoint(small_config(family));
+  const auto checkpoint = loud_checkpoint(hosted_config(family));
   const TokenBatch tokens = random_tokens(2, 40, 101, 10);
   const auto exact = make_model(checkpoint, spec)->decode_logits(tokens, 10);
   spec.state_dtype = state;
@@ -107,7 +107,7 @@ TEST_CASE("decode runs feed the greedy token", "[torch]") {
   const auto family = GENERATE(Family::mamba1, Family::mamba2);
   const auto backend = GENERATE(Backend::torch, Backend::native);
   ExecutionSpec spec = spec_of(backend);
-  const auto model = make_model(loud_checkpoint(small_config(family)), spec);
+  const auto model = make_model(loud_checkpoint(hosted_config(family)), spec);
   TokenBatch tokens = random_tokens(2, 6, 101, 11);
   spec.batch = 2, spec.length = 6, spec.mode = Mode::prefill;
   const auto greedy = [&](const TokenBatch& prompt) {
@@ -141,7 +141,7 @@ TEST_CASE("calibration sees the mean step", "[torch]") {
   if (models_cannot_run()) return;
   const auto family = GENERATE(Family::mamba1, Family::mamba2);
   const auto backend = GENERATE(Backend::torch, Backend::native);
-  const ModelConfig config = small_config(family);
+  const ModelConfig config = hosted_config(family);
   auto checkpoint = loud_checkpoint(config);
   // Without input every step is softplus(bias), then the limits.
   for (auto& [name, tensor] : checkpoint->tensors) {

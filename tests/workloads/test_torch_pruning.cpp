@@ -12,7 +12,7 @@ TEST_CASE("masked and physical pruning agree for every score", "[torch]") {
   const auto family = GENERATE(Family::mamba1, Family::mamba2);
   const auto ratio = GENERATE(0.3, 0.9);
   const bool conv_bias = GENERATE(true, false);
-  ModelConfig config = small_config(family);
+  ModelConfig config = hosted_config(family);
   config.use_conv_bias = conv_bias;
   const auto dense = loud_checkpoint(config);
   const TokenBatch tokens = random_tokens(2, 37, config.vocab_size, 12);

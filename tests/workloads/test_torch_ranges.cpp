@@ -51,7 +51,7 @@ TEST_CASE("every planned range is opened once, in order", "[torch]") {
   ExecutionSpec spec = spec_of(backend);
   spec.mode = mode, spec.fusion = fusion, spec.logits = logits;
   spec.batch = 2, spec.length = 5;
-  const auto checkpoint = loud_checkpoint(small_config(family));
+  const auto checkpoint = loud_checkpoint(hosted_config(family));
   const auto model = make_model(checkpoint, spec);
   const auto execution = model->prepare(spec, {}, 1);
   const auto planned = plan_ranges(checkpoint->config, spec);

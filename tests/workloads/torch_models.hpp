@@ -22,7 +22,7 @@ inline bool models_cannot_run() {
 }
 
 /// Small but awkward: odd state sizes that differ between layers, biases, groups, a ragged chunk.
-inline ModelConfig small_config(Family family) {
+inline ModelConfig hosted_config(Family family) {
   ModelConfig config;
   config.name = family == Family::mamba1 ? "small-mamba" : "small-mamba2";
   config.origin = "preset";
