@@ -32,3 +32,9 @@ if(SSMPROF_SANITIZE)
   target_compile_options(ssmprof_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${flags}>)
   target_link_options(ssmprof_options INTERFACE ${flags})
 endif()
+if(SSMPROF_TORCH)
+  # LibTorch exports an old std::filesystem, whose remove_all crashes: the standard library must be
+  # found first.
+  target_link_options(ssmprof_options INTERFACE
+    "SHELL:-Wl,--push-state,--no-as-needed -lstdc++ -Wl,--pop-state")
+endif()

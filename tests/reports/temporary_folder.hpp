@@ -5,8 +5,6 @@
 #include <string>
 #include <unistd.h>
 
-#include "tests/remove_folder.hpp"
-
 /// A folder of its own that goes with the object.
 struct TemporaryFolder {
   std::filesystem::path path;

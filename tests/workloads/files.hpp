@@ -11,8 +11,6 @@
 #include "workloads/checkpoint.hpp"
 #include "workloads/config_json.hpp"
 
-#include "tests/remove_folder.hpp"
-
 namespace ssmprof::workloads::testing {
 
 /// A folder that vanishes with its owner.
