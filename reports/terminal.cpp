@@ -55,6 +55,8 @@ void print_main_figures(std::ostream& out, const Workload& w, Footnotes& notes,
   add_part(memory, "activations", find("memory_activations_peak"), notes, style, " at peak");
   add_part(memory, "allocated", find("memory_allocated"), notes, style, " in all");
   print_parts(out, "memory", 8, memory, style);
+  const auto measured = [&](const char* id) { return find(id) != nullptr && find(id)->value; };
+  if (!measured("power") && !measured("energy") && !measured("sm_clock")) return;
   std::vector<std::string> power;
   add_part(power, "", find("power"), notes, style);
   add_part(power, "", find("energy"), notes, style, " per run");
@@ -124,11 +126,27 @@ bool is_time(const NumberColumn& column) {
   return column.metric != nullptr && std::string(column.metric) == "time";
 }
 
+/// Numbers that only a GPU's tools give. Where no row has one, the column is left out: a diagnostic
+/// says why.
+bool absent_everywhere(const Workload& w, const std::string& metric) {
+  static const std::vector<std::string> tools = {"kernel_time", "launches", "dram_read",
+                                                 "dram_write",  "l2_bytes", "flops_issued",
+                                                 "flops_tensor"};
+  if (std::find(tools.begin(), tools.end(), metric) == tools.end()) return false;
+  if (w.diagnostics.empty()) return false;
+  for (const auto& range : w.ranges) {
+    const Metric* m = find_metric(range.metrics, metric);
+    if (m != nullptr && m->value) return false;
+  }
+  return true;
+}
+
 void add_numbers(std::vector<Cell>& cells, const Workload& w, const AttributionRow& row,
                  Footnotes& notes, const TerminalStyle& style, const std::vector<bool>& mask) {
   for (const auto& column : kNumbers) {
     const Metric* m = column.metric ? find_metric(row.metrics, column.metric) : nullptr;
-    if (!mask.empty() && !mask[cells.size()]) {
+    if ((!mask.empty() && !mask[cells.size()]) ||
+        (m != nullptr && absent_everywhere(w, column.metric))) {
       cells.emplace_back();
     } else if (column.metric == nullptr) {
       const auto n = ranges_of(w, row);

@@ -13,7 +13,10 @@ struct TemporaryFolder {
     if (::mkdtemp(name.data()) == nullptr) std::abort();
     path = name;
   }
-  ~TemporaryFolder() { remove_folder(path); }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 };
