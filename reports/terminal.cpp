@@ -133,7 +133,9 @@ bool absent_everywhere(const Workload& w, const std::string& metric) {
                                                  "dram_write",  "l2_bytes", "flops_issued",
                                                  "flops_tensor"};
   if (std::find(tools.begin(), tools.end(), metric) == tools.end()) return false;
-  if (w.diagnostics.empty()) return false;
+  const bool told = std::any_of(w.diagnostics.begin(), w.diagnostics.end(),
+                                [](const Diagnostic& d) { return d.rule == "probe.unavailable"; });
+  if (!told) return false;
   for (const auto& range : w.ranges) {
     const Metric* m = find_metric(range.metrics, metric);
     if (m != nullptr && m->value) return false;
