@@ -23,7 +23,7 @@ namespace bench = kernels::bench;
 constexpr const char* kExamples =
     "Examples:\n"
     "  ssmprof kernels --kernel scan --preset mamba-2.8b --seqlen 2048,8192\n"
-    "  ssmprof kernels --kernel scan --size dim=5120,state=64 --dtype bf16 -o scan.json\n"
+    "  ssmprof kernels --kernel scan --batch 1 --seqlen 8192 --dim 5120 --state 16 -o scan.json\n"
     "  ssmprof kernels --kernel scan --peer ./librival.so\n"
     "\n"
     "Every kernel is checked against fp64 before it is timed, inside a CUDA graph with inputs\n"
@@ -41,6 +41,11 @@ class KernelsCommand : public Command {
     app.add_option("--preset", presets_, "Published models whose sizes to use, comma-separated");
     app.add_option("--batch", batch_, "Batch sizes: 1,8 or 1:64:x2");
     app.add_option("--seqlen", seqlen_, "Lengths: 2048 or 512:8192:x4");
+    for (auto& [name, value] : named_) {
+      std::string option = "--" + name;
+      std::replace(option.begin(), option.end(), '_', '-');
+      app.add_option(option, value, "Size '" + name + "' of the kernels that have it");
+    }
     app.add_option("--size", sizes_, "Other sizes, NAME=VALUE, comma-separated");
     app.add_option("--dtype", dtypes_, "fp32, bf16, fp16, comma-separated")->capture_default_str();
     app.add_option("--peer", peers_, "Shared library of another implementation, timed beside ours")
@@ -118,6 +123,9 @@ class KernelsCommand : public Command {
 
   std::map<std::string, std::int64_t> given_sizes() const {
     std::map<std::string, std::int64_t> sizes;
+    for (const auto& [name, value] : named_) {
+      if (!value.empty()) sizes[name] = parse_sweep("--" + name, value).at(0);
+    }
     if (sizes_.empty()) return sizes;
     for (const auto& text : parse_names("--size", sizes_)) {
       const auto equals = text.find('=');
@@ -230,6 +238,8 @@ class KernelsCommand : public Command {
   }
 
   std::string kernels_, presets_, batch_, seqlen_, sizes_, dtypes_ = "bf16", output_;
+  std::map<std::string, std::string> named_ = {
+      {"dim", ""}, {"state", ""}, {"heads", ""}, {"head_dim", ""}, {"groups", ""}};
   std::vector<std::string> peers_;
   int samples_ = 31;
   bool list_ = false, quiet_ = false;
