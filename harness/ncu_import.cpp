@@ -6,6 +6,7 @@
 #include <set>
 
 #include "probes/metric_set.hpp"
+#include "reports/attribution.hpp"
 #include "reports/comparison.hpp"
 #include "reports/error.hpp"
 #include "workloads/component.hpp"
@@ -58,13 +59,6 @@ double number_in(const std::string& field, const std::string& where) {
                               "--page raw --print-units base");
   }
   return value;
-}
-
-const reports::Metric* find(const std::vector<reports::Metric>& metrics, const std::string& id) {
-  for (const auto& metric : metrics) {
-    if (metric.id == id) return &metric;
-  }
-  return nullptr;
 }
 
 reports::ComparisonEntry entry_for(const std::string& range, const reports::Metric& ours,
@@ -158,7 +152,7 @@ reports::Comparison compare_with_ncu(const reports::Workload& workload, const Nc
     std::vector<double> values;
     for (const auto& name : resolved.hardware) values.push_back(columns.at(name));
     for (const auto& metric : resolved.metrics) {
-      const auto* ours = find(range.metrics, metric.blank.id);
+      const auto* ours = reports::find_metric(range.metrics, metric.blank.id);
       if (!metric.reason.empty() || ours == nullptr) continue;
       auto entry = entry_for(range.id, *ours, probes::ResolvedSets::evaluate(metric, values));
       entry.workload = workload.id;

@@ -4,6 +4,8 @@
 #include <map>
 #include <string>
 
+#include "reports/attribution.hpp"
+
 namespace ssmprof::harness {
 namespace {
 
@@ -16,9 +18,7 @@ std::optional<double> measured_time(const reports::Workload& workload, const std
     if (attribution.name != "native") continue;
     for (const auto& candidate : attribution.rows) {
       if (candidate.name != row) continue;
-      for (const auto& metric : candidate.metrics) {
-        if (metric.id == "time") return metric.value;
-      }
+      if (const auto* time = reports::find_metric(candidate.metrics, "time")) return time->value;
     }
   }
   return std::nullopt;

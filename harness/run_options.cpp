@@ -24,7 +24,8 @@ void RunOptions::declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--logits", logits, "Positions the head computes: last or all")
       ->capture_default_str();
-  app.add_option("--probes", probe_names, "Probes to use (default: all, see 'ssmprof list')");
+  app.add_option("--probes", probe_names,
+                 "Probes to use (default: all but graph, see 'ssmprof list')");
   app.add_flag("--graph", graph, "Time the step replayed as one CUDA graph too (GPU)");
   app.add_option("--warmup", warmup, "Seconds of warm-up per workload")->capture_default_str();
   app.add_option("--max-seconds", max_seconds, "Most seconds of timing per workload")

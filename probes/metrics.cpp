@@ -73,14 +73,6 @@ void put_missing(std::vector<reports::Metric>& metrics, std::initializer_list<st
   for (const auto id : ids) put(metrics, make_missing(id, source, reason));
 }
 
-const reports::Metric* find_metric(const std::vector<reports::Metric>& metrics,
-                                   std::string_view id) {
-  for (const auto& metric : metrics) {
-    if (metric.id == id) return &metric;
-  }
-  return nullptr;
-}
-
 void add_diagnostic(reports::Workload& target, std::string_view rule,
                     reports::Diagnostic::Level level, std::string message, std::string hint) {
   target.diagnostics.push_back({std::string(rule), level, std::move(message), std::move(hint)});

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "reports/attribution.hpp"
 #include "reports/report.hpp"
 
 namespace ssmprof::probes {
@@ -28,9 +29,7 @@ void put(std::vector<reports::Metric>& metrics, reports::Metric metric);
 void put_missing(std::vector<reports::Metric>& metrics, std::initializer_list<std::string_view> ids,
                  std::string_view source, const std::string& reason);
 
-/// The metric with this id, or null.
-const reports::Metric* find_metric(const std::vector<reports::Metric>& metrics,
-                                   std::string_view id);
+using reports::find_metric;
 
 void add_diagnostic(reports::Workload& target, std::string_view rule,
                     reports::Diagnostic::Level level, std::string message, std::string hint = "");

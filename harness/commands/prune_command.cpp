@@ -77,9 +77,9 @@ class PruneCommand : public Command {
 
   std::vector<Variant> parse_variants() const;
   const workloads::Score& find_score() const;
-  workloads::StateScores compute_scores(const workloads::Checkpoint& checkpoint,
-                                        const std::shared_ptr<const workloads::Checkpoint>& shared,
-                                        const workloads::ExecutionSpec& spec);
+  workloads::StateScores compute_scores(
+      const std::shared_ptr<const workloads::Checkpoint>& checkpoint,
+      const workloads::ExecutionSpec& spec) const;
   Study place(const std::shared_ptr<const workloads::Checkpoint>& dense,
               const workloads::StateScores& scores, double ratio,
               const std::vector<Variant>& variants, const workloads::ExecutionSpec& spec,
@@ -122,20 +122,19 @@ const workloads::Score& PruneCommand::find_score() const {
 }
 
 workloads::StateScores PruneCommand::compute_scores(
-    const workloads::Checkpoint& checkpoint,
-    const std::shared_ptr<const workloads::Checkpoint>& shared,
-    const workloads::ExecutionSpec& spec) {
+    const std::shared_ptr<const workloads::Checkpoint>& checkpoint,
+    const workloads::ExecutionSpec& spec) const {
   const auto& score = find_score();
-  workloads::ScoreInput input{checkpoint, nullptr, model_.seed};
+  workloads::ScoreInput input{*checkpoint, nullptr, model_.seed};
   if (!score.needs_calibration()) return score.compute(input);
-  // Refused combinations must not cost a calibration run first.
   workloads::CalibrationStats stats;
-  const auto vocab = checkpoint.config.vocab_size;
+  const auto vocab = checkpoint->config.vocab_size;
   const auto tokens = calibrate_.empty()
                           ? workloads::random_tokens(1, kCalibrationTokens, vocab, model_.seed + 1)
                           : workloads::load_tokens(calibrate_, vocab);
-  if (checkpoint.config.family == workloads::Family::mamba2) {
-    stats = workloads::make_model(shared, spec)
+  // The scores that need it refuse Mamba-1: that must not cost a calibration run first.
+  if (checkpoint->config.family == workloads::Family::mamba2) {
+    stats = workloads::make_model(checkpoint, spec)
                 ->calibrate(workloads::fit_tokens(
                     tokens, 1, std::min<std::int64_t>(kCalibrationTokens, tokens[0].size())));
   }
@@ -242,7 +241,7 @@ reports::ExitCode PruneCommand::run() {
   const auto tokens = model_.load_tokens_for(*checkpoint);
   auto scoring = base;
   scoring.backend = backends.front();
-  const auto scores = compute_scores(*checkpoint, checkpoint, scoring);
+  const auto scores = compute_scores(checkpoint, scoring);
 
   auto report = new_report(reports::Report::Kind::comparison, base);
   Progress progress(static_cast<int>(backends.size() * ratios.size() * specs.size()), !run_.quiet);
