@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "harness/command.hpp"
+#include "harness/component_table.hpp"
 #include "harness/logits.hpp"
 #include "harness/logits_file.hpp"
 #include "harness/model_options.hpp"
@@ -20,10 +21,13 @@ constexpr const char* kExamples =
     "  ssmprof verify --model ./checkpoint\n"
     "  ssmprof verify --model ./checkpoint --tokens ids.json --expect logits.safetensors\n"
     "  ssmprof verify --model ./checkpoint --tokens ids.json --dump logits.safetensors\n"
+    "  ssmprof verify --model mamba2-130m --dtype bf16 --components\n"
     "\n"
     "Checks, each by relative error in norm: the backends against each other, each against\n"
-    "--expect, and a token-by-token decode against one prefill. Exit code 0: all within\n"
-    "--tolerance; 1: not.";
+    "--expect, and a token-by-token decode against one prefill. --components holds every\n"
+    "operation of every layer against fp64 on the inputs it was given: a prefill, several\n"
+    "tokens that continue from its states, and decode steps. Exit code 0: all within\n"
+    "--tolerance, components within their limits; 1: not.";
 
 constexpr std::int64_t kDefaultLength = 64;
 
@@ -44,6 +48,7 @@ class VerifyCommand : public Command {
         ->type_name("FILE");
     app.add_option("--tolerance", tolerance_,
                    "Largest relative error (default 1e-4, in bf16 and fp16 0.05)");
+    app.add_flag("--components", components_, "Also check every component against fp64");
     app.footer(kExamples);
   }
 
@@ -95,17 +100,41 @@ class VerifyCommand : public Command {
         first = prefill;
       }
     }
+    const bool components_good = !components_ || check_components(checkpoint, base, tokens);
     if (!good) {
       std::cerr << "ssmprof: verify: " << checkpoint->config.name
                 << " disagrees beyond the tolerance of " << tolerance << ": see the lines above\n";
     }
-    return good ? reports::ExitCode::ok : reports::ExitCode::mismatch;
+    if (!components_good) {
+      std::cerr << "ssmprof: verify: " << checkpoint->config.name
+                << " has components beyond their limits: see FAIL in the tables above\n";
+    }
+    return good && components_good ? reports::ExitCode::ok : reports::ExitCode::mismatch;
   }
 
  private:
+  /// One table per backend; the native one unfused and fused. True when all are within limits.
+  bool check_components(const std::shared_ptr<const workloads::Checkpoint>& checkpoint,
+                        workloads::ExecutionSpec spec, const workloads::TokenBatch& tokens) const {
+    bool good = true;
+    for (const auto backend : model_.backends()) {
+      for (const bool fusion : {false, true}) {
+        if (fusion && backend == workloads::Backend::torch) continue;
+        spec.backend = backend, spec.fusion = fusion;
+        const auto errors = workloads::component_errors(checkpoint, spec, tokens);
+        std::cout << "\ncomponents of " << name_of(backend) << (fusion ? " with fusion" : "")
+                  << " against fp64 on the same inputs, " << kernels::name_of(spec.dtype) << '\n';
+        good = write_component_table(std::cout, errors) && good;
+        std::cout << std::flush;
+      }
+    }
+    return good;
+  }
+
   ModelOptions model_;
   std::string expect_, dump_;
   std::optional<double> tolerance_;
+  bool components_ = false;
 };
 
 }  // namespace

@@ -9,8 +9,8 @@
 namespace ssmprof::workloads {
 
 LanguageModel::LanguageModel(std::shared_ptr<const Checkpoint> checkpoint,
-                             const ExecutionSpec& spec)
-    : checkpoint_(std::move(checkpoint)), spec_(spec), ops_(make_ops(spec)) {
+                             const ExecutionSpec& spec, std::unique_ptr<Ops> ops)
+    : checkpoint_(std::move(checkpoint)), spec_(spec), ops_(ops ? std::move(ops) : make_ops(spec)) {
   const Placement weights(checkpoint_, spec);
   const ModelConfig& config = checkpoint_->config;
   embedding_ = weights.get("backbone.embeddings.weight");
@@ -86,7 +86,7 @@ at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>
     residual.reset(), added.reset();
   }
   const auto range = pass.leaf(-1, Component::head);
-  at::Tensor logits = at::linear(normed, head_);
+  at::Tensor logits = ops_->linear(normed, head_, {});
   if (next.defined()) {
     at::Tensor out = next;
     at::argmax_out(out, logits, -1);

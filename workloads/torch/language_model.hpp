@@ -13,7 +13,9 @@ namespace ssmprof::workloads {
 /// Embedding, blocks, final norm and head on one device, for one backend and dtype.
 class LanguageModel {
  public:
-  LanguageModel(std::shared_ptr<const Checkpoint> checkpoint, const ExecutionSpec& spec);
+  /// `ops` in place of the spec's backend, or null for that.
+  LanguageModel(std::shared_ptr<const Checkpoint> checkpoint, const ExecutionSpec& spec,
+                std::unique_ptr<Ops> ops = nullptr);
 
   const ModelConfig& config() const { return checkpoint_->config; }
   const ExecutionSpec& spec() const { return spec_; }

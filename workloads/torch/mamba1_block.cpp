@@ -42,7 +42,7 @@ class Mamba1Block : public Block {
     at::Tensor xz, z, u, parameters, delta, y;
     {
       const auto range = pass.leaf(layer_, Component::in_proj);
-      xz = rows(at::linear(x, in_proj_, in_bias_));
+      xz = rows(ops_.linear(x, in_proj_, in_bias_));
       z = xz.narrow(2, inner_, inner_);
       x.reset();
     }
@@ -53,11 +53,11 @@ class Mamba1Block : public Block {
     }
     {
       const auto range = pass.leaf(layer_, Component::x_proj);
-      parameters = at::linear(u.view({-1, inner_}), x_proj_);  // [T, R + 2N]
+      parameters = ops_.linear(u.view({-1, inner_}), x_proj_, {});  // [T, R + 2N]
     }
     {
       const auto range = pass.leaf(layer_, Component::dt_proj);
-      delta = at::linear(parameters.narrow(1, 0, rank_), dt_proj_);
+      delta = ops_.linear(parameters.narrow(1, 0, rank_), dt_proj_, {});
     }
     if (pass.mean_delta != nullptr) {
       pass.mean_delta->push_back(
@@ -84,7 +84,7 @@ class Mamba1Block : public Block {
       y = ops_.gate(y, z);
     }
     const auto range = pass.leaf(layer_, Component::out_proj);
-    at::Tensor out = at::linear(y.view({-1, inner_}), out_proj_, out_bias_);
+    at::Tensor out = ops_.linear(y.view({-1, inner_}), out_proj_, out_bias_);
     xz.reset(), z.reset(), y.reset();
     return out;
   }

@@ -43,7 +43,7 @@ class Mamba2Block : public Block {
     at::Tensor packed, rows, dt, xbc, y;
     {
       const auto range = pass.leaf(layer_, Component::in_proj);
-      packed = at::linear(x, in_proj_, in_bias_);  // [T, z · x · B · C · dt]
+      packed = ops_.linear(x, in_proj_, in_bias_);  // [T, z · x · B · C · dt]
       rows = packed.view({batch, length, packed.size(1)});
       dt = rows.narrow(2, inner + channels_, config_.n_heads);
       x.reset();
@@ -81,7 +81,7 @@ class Mamba2Block : public Block {
       packed.reset(), rows.reset(), dt.reset();
     }
     const auto range = pass.leaf(layer_, Component::out_proj);
-    at::Tensor out = at::linear(y, out_proj_, out_bias_);
+    at::Tensor out = ops_.linear(y, out_proj_, out_bias_);
     y.reset();
     return out;
   }

@@ -8,9 +8,10 @@
 
 namespace ssmprof::workloads {
 
-// What the two backends do differently. Everything that is one library call in both (GEMMs,
-// embedding, residual add) stays in the blocks. B batch, L length, T = B·L tokens; the channel
-// dimension of every row tensor is contiguous, its rows may be strided views of a packed buffer.
+// What the two backends do differently, and the GEMMs, which are the same library call in both.
+// The other library calls (embedding, residual add) stay in the model. B batch, L length, T = B·L
+// tokens; the channel dimension of every row tensor is contiguous, its rows may be strided views of
+// a packed buffer.
 
 /// Causal depthwise convolution and SiLU over x [B, L, C].
 struct ConvCall {
@@ -62,6 +63,10 @@ class Ops {
   virtual at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z,
                                     const at::Tensor& weight, std::int64_t group_size,
                                     double eps) = 0;
+  /// x [T, I], weight [O, I], bias [O] or undefined: [T, O], by the library in both backends.
+  virtual at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+    return at::linear(x, weight, bias);
+  }
 };
 
 /// Of `spec`: backend, device, threads.

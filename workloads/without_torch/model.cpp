@@ -1,8 +1,10 @@
 #include "reports/error.hpp"
 #include "workloads/ceilings.hpp"
+#include "workloads/component_errors.hpp"
 #include "workloads/execution.hpp"
 #include "workloads/torch/continuation.hpp"
 #include "workloads/torch/memory_need.hpp"
+#include "workloads/torch/planted_error.hpp"
 
 namespace ssmprof::workloads {
 namespace {
@@ -20,6 +22,17 @@ std::unique_ptr<Model> make_model(std::shared_ptr<const Checkpoint>, const Execu
 }
 
 LogitsTable continued_logits(Model&, const TokenBatch&, const std::vector<std::int64_t>&) {
+  refuse();
+}
+
+std::vector<ComponentError> component_errors(std::shared_ptr<const Checkpoint>,
+                                             const ExecutionSpec&, const TokenBatch&) {
+  refuse();
+}
+
+std::vector<ComponentError> component_errors(std::shared_ptr<const Checkpoint>,
+                                             const ExecutionSpec&, const TokenBatch&,
+                                             PlantedError) {
   refuse();
 }
 

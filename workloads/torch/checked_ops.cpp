@@ -1,0 +1,167 @@
+#include "workloads/torch/checked_ops.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ssmprof::workloads {
+namespace {
+
+constexpr std::int64_t kRowsAtOnce = 1024;  // of a GEMM in fp64: bounds its memory
+constexpr double kAboveRounding = 1.1;
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+double sum_of_squares(const at::Tensor& t) {
+  return t.square().sum().item<double>();
+}
+
+double relative(double difference, double reference) {
+  if (difference == 0 && std::isfinite(reference)) return 0;
+  const double error = std::sqrt(difference / reference);
+  return std::isfinite(error) ? error : kInfinity;
+}
+
+/// How far an error goes into its limit; without a limit the error itself.
+double severity(double error, const std::optional<double>& limit) {
+  if (!limit) return error;
+  return error == 0 ? 0 : error / *limit;
+}
+
+}  // namespace
+
+struct CheckedOps::Norms {
+  double difference = 0, rounding = 0, reference = 0;
+
+  void add(const at::Tensor& got, const at::Tensor& expected) {
+    TORCH_CHECK(got.sizes() == expected.sizes(), "an operation returned the wrong shape");
+    difference += sum_of_squares(got.to(at::kDouble) - expected);
+    rounding += sum_of_squares(expected.to(got.scalar_type()).to(at::kDouble) - expected);
+    reference += sum_of_squares(expected);
+  }
+};
+
+CheckedOps::CheckedOps(std::unique_ptr<Ops> inner, Backend backend)
+    : ForwardingOps(std::move(inner)), backend_(backend) {}
+
+void CheckedOps::begin_stage(const std::string& stage, const std::vector<RangeSpec>& ranges) {
+  stage_ = stage;
+  ranges_ = &ranges;
+}
+
+std::optional<double> CheckedOps::limit_of(const at::Tensor& result, bool library) const {
+  if (backend_ == Backend::torch && !library) return std::nullopt;
+  switch (result.scalar_type()) {
+    case at::kBFloat16:
+      return rounding_limit(kernels::DType::bf16);
+    case at::kHalf:
+      return rounding_limit(kernels::DType::f16);
+    default:
+      return rounding_limit(kernels::DType::f32);
+  }
+}
+
+void CheckedOps::record(const char* what, const Norms& norms, std::optional<double> limit) {
+  const RangeSpec& range = ranges_->at(static_cast<std::size_t>(current_));
+  ComponentError now;
+  now.component = range.component, now.layer = range.layer;
+  now.stage = stage_, now.what = what;
+  now.error = relative(norms.difference, norms.reference);
+  now.rounding = relative(norms.rounding, norms.reference);
+  now.limit = limit;
+  if (limit && *limit > 0 && std::isfinite(now.rounding)) {
+    now.limit = std::max(*limit, kAboveRounding * now.rounding);
+  }
+  const auto known = std::find_if(errors_.begin(), errors_.end(), [&](const ComponentError& e) {
+    return e.component == now.component && e.stage == now.stage && e.what == now.what;
+  });
+  if (known == errors_.end()) {
+    errors_.push_back(now);
+  } else if (severity(now.error, now.limit) > severity(known->error, known->limit)) {
+    *known = now;
+  }
+}
+
+void CheckedOps::judge(const char* what, const at::Tensor& got, const at::Tensor& expected,
+                       bool copied) {
+  if (got.numel() == 0) return;
+  Norms norms;
+  norms.add(got, expected);
+  record(what, norms, copied ? 0.0 : limit_of(got, /*library=*/false));
+}
+
+template <typename Call>
+at::Tensor CheckedOps::with_state(const Call& call, const exact::Result& expected,
+                                  at::Tensor (Ops::*operation)(const Call&), bool copied) {
+  at::Tensor out = ((*inner_).*operation)(call);
+  judge("output", out, expected.out);
+  judge("state", call.state, expected.state, copied);
+  return out;
+}
+
+// The references are computed first: the operations overwrite the states.
+
+at::Tensor CheckedOps::conv(const ConvCall& call) {
+  return with_state(call, exact::conv(call), &Ops::conv, /*copied=*/true);
+}
+at::Tensor CheckedOps::conv_step(const ConvCall& call) {
+  return with_state(call, exact::conv(call), &Ops::conv_step, /*copied=*/true);
+}
+at::Tensor CheckedOps::scan(const ScanCall& call) {
+  return with_state(call, exact::scan(call), &Ops::scan);
+}
+at::Tensor CheckedOps::scan_step(const ScanCall& call) {
+  return with_state(call, exact::scan(call), &Ops::scan_step);
+}
+at::Tensor CheckedOps::ssd(const SsdCall& call) {
+  return with_state(call, exact::ssd(call), &Ops::ssd);
+}
+at::Tensor CheckedOps::ssd_step(const SsdCall& call) {
+  return with_state(call, exact::ssd(call), &Ops::ssd_step);
+}
+
+at::Tensor CheckedOps::gate(const at::Tensor& y, const at::Tensor& z) {
+  const at::Tensor expected = exact::gate(y, z);
+  at::Tensor out = inner_->gate(y, z);
+  judge("output", out, expected);
+  return out;
+}
+
+at::Tensor CheckedOps::rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const at::Tensor expected = exact::rms_norm(x, weight, eps);
+  at::Tensor out = inner_->rms_norm(x, weight, eps);
+  judge("output", out, expected);
+  return out;
+}
+
+at::Tensor CheckedOps::add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
+                                    const at::Tensor& weight, double eps) {
+  const at::Tensor sum = x.to(at::kDouble) + residual.to(at::kDouble);
+  const at::Tensor expected = exact::rms_norm(sum, weight, eps);
+  at::Tensor out = inner_->add_rms_norm(x, residual, keep, weight, eps);
+  judge("output", out, expected);
+  if (keep) judge("sum", residual, sum);
+  return out;
+}
+
+at::Tensor CheckedOps::gated_rms_norm(const at::Tensor& y, const at::Tensor& z,
+                                      const at::Tensor& weight, std::int64_t group_size,
+                                      double eps) {
+  const at::Tensor expected = exact::gated_rms_norm(y, z, weight, group_size, eps);
+  at::Tensor out = inner_->gated_rms_norm(y, z, weight, group_size, eps);
+  judge("output", out, expected);
+  return out;
+}
+
+at::Tensor CheckedOps::linear(const at::Tensor& x, const at::Tensor& weight,
+                              const at::Tensor& bias) {
+  at::Tensor out = inner_->linear(x, weight, bias);
+  Norms norms;
+  for (std::int64_t row = 0; row < x.size(0); row += kRowsAtOnce) {
+    const std::int64_t rows = std::min(kRowsAtOnce, x.size(0) - row);
+    norms.add(out.narrow(0, row, rows), exact::linear(x.narrow(0, row, rows), weight, bias));
+  }
+  record("output", norms, limit_of(out, /*library=*/true));
+  return out;
+}
+
+}  // namespace ssmprof::workloads

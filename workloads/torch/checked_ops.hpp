@@ -1,0 +1,61 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "workloads/component_errors.hpp"
+#include "workloads/range.hpp"
+#include "workloads/torch/exact_ops.hpp"
+#include "workloads/torch/forwarding_ops.hpp"
+
+namespace ssmprof::workloads {
+
+/// A backend whose every operation is computed once more in fp64 from the same inputs. As the
+/// observer of the pass it learns which component of which layer an operation belongs to.
+class CheckedOps : public ForwardingOps, public RangeObserver {
+ public:
+  CheckedOps(std::unique_ptr<Ops> inner, Backend backend);
+
+  /// What follows runs as `stage`, in the ranges of this plan (which must outlive it).
+  void begin_stage(const std::string& stage, const std::vector<RangeSpec>& ranges);
+
+  void enter(int range) override { current_ = range; }
+  void leave(int) override {}
+
+  /// One entry per component, stage and result, in the order of their first calls.
+  const std::vector<ComponentError>& errors() const { return errors_; }
+
+  at::Tensor conv(const ConvCall& call) override;
+  at::Tensor conv_step(const ConvCall& call) override;
+  at::Tensor scan(const ScanCall& call) override;
+  at::Tensor scan_step(const ScanCall& call) override;
+  at::Tensor ssd(const SsdCall& call) override;
+  at::Tensor ssd_step(const SsdCall& call) override;
+  at::Tensor gate(const at::Tensor& y, const at::Tensor& z) override;
+  at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) override;
+  at::Tensor add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
+                          const at::Tensor& weight, double eps) override;
+  at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Tensor& weight,
+                            std::int64_t group_size, double eps) override;
+  at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) override;
+
+ private:
+  struct Norms;  ///< squared, of one call
+
+  template <typename Call>
+  at::Tensor with_state(const Call& call, const exact::Result& expected,
+                        at::Tensor (Ops::*operation)(const Call&), bool copied = false);
+  /// `copied`: the result holds values of its own type, so it must be exact.
+  void judge(const char* what, const at::Tensor& got, const at::Tensor& expected,
+             bool copied = false);
+  void record(const char* what, const Norms& norms, std::optional<double> limit);
+  std::optional<double> limit_of(const at::Tensor& result, bool library) const;
+
+  Backend backend_;
+  std::string stage_;
+  const std::vector<RangeSpec>* ranges_ = nullptr;
+  int current_ = 0;
+  std::vector<ComponentError> errors_;
+};
+
+}  // namespace ssmprof::workloads
