@@ -3,6 +3,7 @@
 #include <set>
 #include <sstream>
 
+#include "reports/error.hpp"
 #include "workloads/component_errors.hpp"
 #include "workloads/torch/planted_error.hpp"
 
@@ -153,11 +154,12 @@ TEST_CASE("one token is enough, bad tokens are refused", "[torch]") {
   if (models_cannot_run()) return;
   const auto family = GENERATE(Family::mamba1, Family::mamba2);
   const auto checkpoint = loud_checkpoint(hosted_config(family));
-  const auto errors = component_errors(checkpoint, spec_of(Backend::native), {{3}});
+  const auto errors = component_errors(checkpoint, spec_of(Backend::native), TokenBatch{{3}});
   CHECK(failing(errors).empty());
   CHECK(std::none_of(errors.begin(), errors.end(),
                      [](const ComponentError& e) { return e.stage == "continue"; }));
-  CHECK_THROWS_AS(component_errors(checkpoint, spec_of(Backend::native), {{101}}),
+  const TokenBatch outside = {{101}};
+  CHECK_THROWS_AS(component_errors(checkpoint, spec_of(Backend::native), outside),
                   reports::InputError);
 }
 
