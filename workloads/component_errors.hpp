@@ -21,7 +21,8 @@ struct ComponentError {
   std::string what;   ///< "output", the final "state", or the "sum" that a fused norm stores
   int layer = -1;     ///< of that call; -1 for what belongs to no layer
   double error = 0;   ///< infinity when anything is not finite
-  /// What fp64 rounded once to the result's type is off by: no result of that type is nearer.
+  /// What fp64 is off by when rounded once to the result's type, or to the coarser type of the
+  /// operands that the result is summed from (`rounding_limit` below).
   double rounding = 0;
   /// Empty: nothing is asked (the torch backend's own operations are the baseline).
   std::optional<double> limit;
@@ -29,7 +30,8 @@ struct ComponentError {
   bool good() const { return !limit || error <= *limit; }
 };
 
-/// What a kernel may be off by when its result has this type: little more than one rounding.
+/// What a kernel may be off by when its result has this type, little more than one rounding: also
+/// a sum in fp32 whose operands have it, as the states of the SSD in the matrix units of a GPU.
 constexpr double rounding_limit(kernels::DType type) {
   return type == kernels::DType::f32 ? 1e-5 : type == kernels::DType::f16 ? 3e-4 : 2e-3;
 }

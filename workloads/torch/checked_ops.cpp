@@ -21,6 +21,28 @@ double relative(double difference, double reference) {
   return std::isfinite(error) ? error : kInfinity;
 }
 
+double limit_of_type(at::ScalarType type) {
+  switch (type) {
+    case at::kBFloat16:
+      return rounding_limit(kernels::DType::bf16);
+    case at::kHalf:
+      return rounding_limit(kernels::DType::f16);
+    default:
+      return rounding_limit(kernels::DType::f32);
+  }
+}
+
+at::ScalarType coarser(at::ScalarType a, at::ScalarType b) {
+  return limit_of_type(a) >= limit_of_type(b) ? a : b;
+}
+
+/// The SSD of several tokens on a GPU forms its states in matrix units, whose operands (x·Δ times
+/// its decay) have the type of x; everywhere else states are sums in fp32, rounded when stored.
+at::ScalarType type_of_state(const SsdCall& call) {
+  const at::ScalarType stored = call.state.scalar_type();
+  return call.x.is_cuda() ? coarser(call.x.scalar_type(), stored) : stored;
+}
+
 /// How far an error goes into its limit; without a limit the error itself.
 double severity(double error, const std::optional<double>& limit) {
   if (!limit) return error;
@@ -32,10 +54,10 @@ double severity(double error, const std::optional<double>& limit) {
 struct CheckedOps::Norms {
   double difference = 0, rounding = 0, reference = 0;
 
-  void add(const at::Tensor& got, const at::Tensor& expected) {
+  void add(const at::Tensor& got, const at::Tensor& expected, at::ScalarType type) {
     TORCH_CHECK(got.sizes() == expected.sizes(), "an operation returned the wrong shape");
     difference += sum_of_squares(got.to(at::kDouble) - expected);
-    rounding += sum_of_squares(expected.to(got.scalar_type()).to(at::kDouble) - expected);
+    rounding += sum_of_squares(expected.to(type).to(at::kDouble) - expected);
     reference += sum_of_squares(expected);
   }
 };
@@ -48,16 +70,9 @@ void CheckedOps::begin_stage(const std::string& stage, const std::vector<RangeSp
   ranges_ = &ranges;
 }
 
-std::optional<double> CheckedOps::limit_of(const at::Tensor& result, bool library) const {
+std::optional<double> CheckedOps::limit_of(at::ScalarType type, bool library) const {
   if (backend_ == Backend::torch && !library) return std::nullopt;
-  switch (result.scalar_type()) {
-    case at::kBFloat16:
-      return rounding_limit(kernels::DType::bf16);
-    case at::kHalf:
-      return rounding_limit(kernels::DType::f16);
-    default:
-      return rounding_limit(kernels::DType::f32);
-  }
+  return limit_of_type(type);
 }
 
 void CheckedOps::record(const char* what, const Norms& norms, std::optional<double> limit) {
@@ -82,54 +97,68 @@ void CheckedOps::record(const char* what, const Norms& norms, std::optional<doub
 }
 
 void CheckedOps::judge(const char* what, const at::Tensor& got, const at::Tensor& expected,
-                       bool copied) {
+                       at::ScalarType type) {
   if (got.numel() == 0) return;
   Norms norms;
-  norms.add(got, expected);
-  record(what, norms, copied ? 0.0 : limit_of(got, /*library=*/false));
+  norms.add(got, expected, type);
+  record(what, norms, limit_of(type, /*library=*/false));
 }
 
 template <typename Call>
 at::Tensor CheckedOps::with_state(const Call& call, const exact::Result& expected,
-                                  at::Tensor (Ops::*operation)(const Call&), bool copied) {
+                                  at::Tensor (Ops::*operation)(const Call&),
+                                  at::ScalarType state_type) {
   at::Tensor out = ((*inner_).*operation)(call);
-  judge("output", out, expected.out);
-  judge("state", call.state, expected.state, copied);
+  judge("output", out, expected.out, out.scalar_type());
+  judge("state", call.state, expected.state, state_type);
+  return out;
+}
+
+at::Tensor CheckedOps::checked_conv(const ConvCall& call,
+                                    at::Tensor (Ops::*operation)(const ConvCall&)) {
+  const exact::Result expected = exact::conv(call);
+  at::Tensor out = ((*inner_).*operation)(call);
+  judge("output", out, expected.out, out.scalar_type());
+  if (call.state.numel() > 0) {
+    Norms norms;
+    norms.add(call.state, expected.state, call.state.scalar_type());
+    record("state", norms, 0.0);  // the last rows of x as they are
+  }
   return out;
 }
 
 // The references are computed first: the operations overwrite the states.
 
 at::Tensor CheckedOps::conv(const ConvCall& call) {
-  return with_state(call, exact::conv(call), &Ops::conv, /*copied=*/true);
+  return checked_conv(call, &Ops::conv);
 }
 at::Tensor CheckedOps::conv_step(const ConvCall& call) {
-  return with_state(call, exact::conv(call), &Ops::conv_step, /*copied=*/true);
+  return checked_conv(call, &Ops::conv_step);
 }
 at::Tensor CheckedOps::scan(const ScanCall& call) {
-  return with_state(call, exact::scan(call), &Ops::scan);
+  return with_state(call, exact::scan(call), &Ops::scan, call.state.scalar_type());
 }
 at::Tensor CheckedOps::scan_step(const ScanCall& call) {
-  return with_state(call, exact::scan(call), &Ops::scan_step);
+  return with_state(call, exact::scan(call), &Ops::scan_step, call.state.scalar_type());
 }
 at::Tensor CheckedOps::ssd(const SsdCall& call) {
-  return with_state(call, exact::ssd(call), &Ops::ssd);
+  return with_state(call, exact::ssd(call), &Ops::ssd, type_of_state(call));
 }
 at::Tensor CheckedOps::ssd_step(const SsdCall& call) {
-  return with_state(call, exact::ssd(call), &Ops::ssd_step);
+  return with_state(call, exact::ssd(call), &Ops::ssd_step, call.state.scalar_type());
 }
 
 at::Tensor CheckedOps::gate(const at::Tensor& y, const at::Tensor& z) {
   const at::Tensor expected = exact::gate(y, z);
   at::Tensor out = inner_->gate(y, z);
-  judge("output", out, expected);
+  judge("output", out, expected, out.scalar_type());
   return out;
 }
 
 at::Tensor CheckedOps::rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   const at::Tensor expected = exact::rms_norm(x, weight, eps);
   at::Tensor out = inner_->rms_norm(x, weight, eps);
-  judge("output", out, expected);
+  judge("output", out, expected, out.scalar_type());
   return out;
 }
 
@@ -138,8 +167,8 @@ at::Tensor CheckedOps::add_rms_norm(const at::Tensor& x, at::Tensor& residual, b
   const at::Tensor sum = x.to(at::kDouble) + residual.to(at::kDouble);
   const at::Tensor expected = exact::rms_norm(sum, weight, eps);
   at::Tensor out = inner_->add_rms_norm(x, residual, keep, weight, eps);
-  judge("output", out, expected);
-  if (keep) judge("sum", residual, sum);
+  judge("output", out, expected, out.scalar_type());
+  if (keep) judge("sum", residual, sum, residual.scalar_type());
   return out;
 }
 
@@ -148,7 +177,7 @@ at::Tensor CheckedOps::gated_rms_norm(const at::Tensor& y, const at::Tensor& z,
                                       double eps) {
   const at::Tensor expected = exact::gated_rms_norm(y, z, weight, group_size, eps);
   at::Tensor out = inner_->gated_rms_norm(y, z, weight, group_size, eps);
-  judge("output", out, expected);
+  judge("output", out, expected, out.scalar_type());
   return out;
 }
 
@@ -158,9 +187,10 @@ at::Tensor CheckedOps::linear(const at::Tensor& x, const at::Tensor& weight,
   Norms norms;
   for (std::int64_t row = 0; row < x.size(0); row += kRowsAtOnce) {
     const std::int64_t rows = std::min(kRowsAtOnce, x.size(0) - row);
-    norms.add(out.narrow(0, row, rows), exact::linear(x.narrow(0, row, rows), weight, bias));
+    norms.add(out.narrow(0, row, rows), exact::linear(x.narrow(0, row, rows), weight, bias),
+              out.scalar_type());
   }
-  record("output", norms, limit_of(out, /*library=*/true));
+  record("output", norms, limit_of(out.scalar_type(), /*library=*/true));
   return out;
 }
 

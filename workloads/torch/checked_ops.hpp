@@ -44,12 +44,13 @@ class CheckedOps : public ForwardingOps, public RangeObserver {
 
   template <typename Call>
   at::Tensor with_state(const Call& call, const exact::Result& expected,
-                        at::Tensor (Ops::*operation)(const Call&), bool copied = false);
-  /// `copied`: the result holds values of its own type, so it must be exact.
+                        at::Tensor (Ops::*operation)(const Call&), at::ScalarType state_type);
+  at::Tensor checked_conv(const ConvCall& call, at::Tensor (Ops::*operation)(const ConvCall&));
+  /// Held against the limit of `type`: the result's, or a coarser one that its sums are formed in.
   void judge(const char* what, const at::Tensor& got, const at::Tensor& expected,
-             bool copied = false);
+             at::ScalarType type);
   void record(const char* what, const Norms& norms, std::optional<double> limit);
-  std::optional<double> limit_of(const at::Tensor& result, bool library) const;
+  std::optional<double> limit_of(at::ScalarType type, bool library) const;
 
   Backend backend_;
   std::string stage_;
