@@ -167,7 +167,15 @@ reports::Comparison compare_with_ncu(const reports::Workload& workload, const Nc
 std::vector<std::string> comparable_hardware_metrics(const std::string& dtype) {
   const auto resolved = probes::resolve(probes::load_metric_sets(kSets, dtype), "any",
                                         [](const std::string&) { return true; });
-  return resolved.hardware;
+  std::vector<std::string> names;
+  for (const auto& metric : resolved.metrics) {
+    if (metric.of_the_whole) continue;
+    for (const auto& [index, weight] : metric.terms) {
+      const auto& name = resolved.hardware[index];
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  }
+  return names;
 }
 
 }  // namespace ssmprof::harness

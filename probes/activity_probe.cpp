@@ -78,10 +78,10 @@ class TracingObserver : public workloads::RangeObserver {
   }
   void next_run() { ++run_; }
   void enter(int range) override {
-    if (leaf_[range]) tracer_.push(external_id(run_, static_cast<std::size_t>(range), ranges_));
+    if (leaf_[range]) tracer_.enter(external_id(run_, static_cast<std::size_t>(range), ranges_));
   }
   void leave(int range) override {
-    if (leaf_[range]) tracer_.pop();
+    if (leaf_[range]) tracer_.leave();
   }
 
  private:
