@@ -43,7 +43,8 @@ std::string nvtx_filter(const std::string& range_id) {
 
 std::vector<std::string> selected_ranges(const NcuRequest& request,
                                          const std::vector<workloads::RangeSpec>& ranges) {
-  const auto components = components_of(request.component, ranges);
+  std::set<std::string> components;
+  for (const auto& name : request.components) components.merge(components_of(name, ranges));
   std::int64_t layers = 0;
   for (const auto& range : ranges) layers = std::max<std::int64_t>(layers, range.layer + 1);
   for (const auto layer : request.layers) {
@@ -71,6 +72,9 @@ std::vector<std::string> ncu_arguments(const NcuRequest& request,
                                         "none", "--cache-control", "none"};
   for (const auto& id : selected_ranges(request, ranges)) {
     arguments.insert(arguments.end(), {"--nvtx-include", nvtx_filter(id)});
+  }
+  if (request.replay != "kernel") {
+    arguments.insert(arguments.end(), {"--replay-mode", request.replay});
   }
   if (!request.metrics.empty()) {
     std::string joined;

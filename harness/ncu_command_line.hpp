@@ -10,11 +10,12 @@ namespace ssmprof::harness {
 
 /// What Nsight Compute is asked to look at.
 struct NcuRequest {
-  std::string component;             ///< a range component ("ssd") or a design row ("ssm")
-  std::vector<std::int64_t> layers;  ///< empty: every layer
-  std::vector<std::string> metrics;  ///< empty: ncu's basic set
-  std::string output;                ///< ncu report file; empty: print as CSV
-  std::vector<std::string> program;  ///< ssmprof and its arguments
+  std::vector<std::string> components;  ///< range components ("ssd") or design rows ("ssm")
+  std::vector<std::int64_t> layers;     ///< empty: every layer
+  std::vector<std::string> metrics;     ///< empty: ncu's basic set
+  std::string replay = "kernel";        ///< kernel or application
+  std::string output;                   ///< ncu report file; empty: print as CSV
+  std::vector<std::string> program;     ///< ssmprof and its arguments
 };
 
 /// The NVTX filter of one range: push/pop range `id` in domain ssmprof, with the slash of the name

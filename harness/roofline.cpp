@@ -13,15 +13,34 @@ bool complete(const workloads::Ceilings& c) {
   return c.copy_bytes_per_second > 0 && c.gemm_flops_per_second > 0;
 }
 
-std::optional<double> measured_time(const reports::Workload& workload, const std::string& row) {
+/// The row of the native attribution; null when there is none.
+const reports::AttributionRow* native_row(const reports::Workload& workload,
+                                          const std::string& name) {
   for (const auto& attribution : workload.attributions) {
     if (attribution.name != "native") continue;
-    for (const auto& candidate : attribution.rows) {
-      if (candidate.name != row) continue;
-      if (const auto* time = reports::find_metric(candidate.metrics, "time")) return time->value;
+    for (const auto& row : attribution.rows) {
+      if (row.name == name) return &row;
     }
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+std::optional<double> value_of(const std::vector<reports::Metric>& metrics, const char* id) {
+  const auto* metric = reports::find_metric(metrics, id);
+  return metric != nullptr ? metric->value : std::nullopt;
+}
+
+nlohmann::json ceilings_json(const reports::Workload& workload,
+                             const workloads::Ceilings& measured) {
+  nlohmann::json json = {{"copy_bytes_per_second", measured.copy_bytes_per_second},
+                         {"read_bytes_per_second", measured.read_bytes_per_second},
+                         {"write_bytes_per_second", measured.write_bytes_per_second},
+                         {"gemm_flops_per_second", measured.gemm_flops_per_second}};
+  for (const char* id : {"peak_dram", "peak_l2", "peak_fp32", "peak_tensor", "peak_transcendentals",
+                         "peak_instructions"}) {
+    if (const auto peak = value_of(workload.metrics, id)) json[id] = *peak;
+  }
+  return json;
 }
 
 }  // namespace
@@ -42,13 +61,38 @@ std::optional<double> floor_time(const std::vector<workloads::RangeSpec>& ranges
   return total;
 }
 
+std::map<std::string, double> limits(const std::vector<reports::Metric>& row,
+                                     const std::vector<reports::Metric>& whole,
+                                     const workloads::Ceilings& ceilings) {
+  std::map<std::string, double> seconds;
+  const auto add = [&](const char* name, std::optional<double> work, std::optional<double> rate) {
+    if (work && rate && *rate > 0) seconds[name] = *work / *rate;
+  };
+  const auto read = value_of(row, "dram_read"), written = value_of(row, "dram_write");
+  const auto moved = read && written ? std::optional(*read + *written) : value_of(row, "bytes_min");
+  add("dram", moved, ceilings.copy_bytes_per_second);
+  const auto issued = value_of(row, "flops_issued"), tensor = value_of(row, "flops_tensor");
+  const auto peak_fp32 = value_of(whole, "peak_fp32");
+  if (issued && tensor && peak_fp32) {
+    add("tensor", tensor, ceilings.gemm_flops_per_second);
+    add("fp32", *issued - *tensor, peak_fp32);
+  } else {
+    add("compute", value_of(row, "flops"), ceilings.gemm_flops_per_second);
+  }
+  add("mufu", value_of(row, "transcendentals_issued"), value_of(whole, "peak_transcendentals"));
+  add("issue", value_of(row, "instructions_issued"), value_of(whole, "peak_instructions"));
+  const auto time = value_of(row, "time"), busy = value_of(row, "kernel_time");
+  if (time && busy) seconds["launch"] = std::max(0.0, *time - *busy);
+  return seconds;
+}
+
 nlohmann::json roofline(const reports::Workload& workload,
                         const std::vector<workloads::RangeSpec>& ranges,
                         const workloads::Ceilings& ceilings) {
   if (!complete(ceilings)) return nullptr;
   struct Sum {
     kernels::Cost cost;
-    double floor = 0, memory = 0, compute = 0;
+    double floor = 0;
   };
   std::map<std::string, Sum> sums;
   for (const auto& range : ranges) {
@@ -56,28 +100,39 @@ nlohmann::json roofline(const reports::Workload& workload,
     Sum& sum = sums[std::string(name_of(range.component))];
     sum.cost += range.cost;
     sum.floor += *floor_time(range.cost, ceilings);
-    sum.memory += static_cast<double>(range.cost.bytes()) / ceilings.copy_bytes_per_second;
-    sum.compute += static_cast<double>(range.cost.flops) / ceilings.gemm_flops_per_second;
   }
   auto points = nlohmann::json::array();
   for (const auto& [name, sum] : sums) {
-    nlohmann::json point = {{"component", name},
-                            {"floor", sum.floor},
-                            {"binds", sum.memory >= sum.compute ? "memory" : "compute"},
-                            {"intensity", nullptr},
-                            {"time_over_floor", nullptr}};
+    nlohmann::json point = {{"component", name},         {"floor", sum.floor},
+                            {"binds", nullptr},          {"share_of_limit", nullptr},
+                            {"intensity", nullptr},      {"time_over_floor", nullptr},
+                            {"intensity_dram", nullptr}, {"limits", nlohmann::json::object()}};
     if (sum.cost.bytes() > 0) {
       point["intensity"] =
           static_cast<double>(sum.cost.flops) / static_cast<double>(sum.cost.bytes());
     }
-    if (const auto time = measured_time(workload, name); time && sum.floor > 0) {
-      point["time_over_floor"] = *time / sum.floor;
+    if (const auto* row = native_row(workload, name)) {
+      const auto seconds = limits(row->metrics, workload.metrics, ceilings);
+      const auto most =
+          std::max_element(seconds.begin(), seconds.end(),
+                           [](const auto& a, const auto& b) { return a.second < b.second; });
+      const auto time = value_of(row->metrics, "time");
+      if (most != seconds.end()) point["binds"] = most->first;
+      if (most != seconds.end() && time && *time > 0) {
+        point["share_of_limit"] = most->second / *time;
+      }
+      point["limits"] = seconds;
+      if (time && sum.floor > 0) point["time_over_floor"] = *time / sum.floor;
+      const auto read = value_of(row->metrics, "dram_read");
+      const auto written = value_of(row->metrics, "dram_write");
+      const auto issued = value_of(row->metrics, "flops_issued");
+      if (read && written && issued && *read + *written > 0) {
+        point["intensity_dram"] = *issued / (*read + *written);
+      }
     }
     points.push_back(std::move(point));
   }
-  return {{"ceilings",
-           {{"copy_bytes_per_second", ceilings.copy_bytes_per_second},
-            {"gemm_flops_per_second", ceilings.gemm_flops_per_second}}},
+  return {{"ceilings", ceilings_json(workload, ceilings)},
           {"floor", *floor_time(ranges, ceilings)},
           {"points", std::move(points)}};
 }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "reports/report.hpp"
@@ -18,8 +20,23 @@ std::optional<double> floor_time(const kernels::Cost& cost, const workloads::Cei
 std::optional<double> floor_time(const std::vector<workloads::RangeSpec>& ranges,
                                  const workloads::Ceilings& ceilings);
 
-/// The workload's roofline: ceilings, and per native component its intensity, floor, measured
-/// time over floor and which ceiling binds. Reads the native attribution.
+/// Seconds that each resource alone would need for what a component did. From counters where the
+/// run has them, else from the formulas:
+///   dram    (dram_read + dram_write, or bytes_min) / measured copy rate
+///   tensor  flops_tensor / measured GEMM rate
+///   fp32    (flops_issued - flops_tensor) / peak_fp32
+///   mufu    transcendentals_issued / peak_transcendentals
+///   issue   instructions_issued / peak_instructions
+///   launch  time - kernel_time_union: the device ran no kernel of the component
+///   compute flops / measured GEMM rate, only where tensor and fp32 are not known
+/// `row` is the component's row of an attribution, `whole` the workload's metrics.
+std::map<std::string, double> limits(const std::vector<reports::Metric>& row,
+                                     const std::vector<reports::Metric>& whole,
+                                     const workloads::Ceilings& ceilings);
+
+/// The workload's roofline: ceilings, measured and of the hardware, and per native component its
+/// intensity, floor, measured time over floor, limits and which of them binds. Reads the native
+/// attribution.
 nlohmann::json roofline(const reports::Workload& workload,
                         const std::vector<workloads::RangeSpec>& ranges,
                         const workloads::Ceilings& ceilings);

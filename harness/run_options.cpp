@@ -6,6 +6,7 @@
 #include "harness/interrupt.hpp"
 #include "harness/names.hpp"
 #include "harness/sweep.hpp"
+#include "probes/metric_set.hpp"
 #include "probes/registry.hpp"
 #include "reports/error.hpp"
 
@@ -26,6 +27,10 @@ void RunOptions::declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--probes", probe_names,
                  "Probes to use (default: all but graph, see 'ssmprof list')");
+  app.add_option("--metric-sets", metric_sets,
+                 "Hardware counters to read: traffic, flops, transcendental, peaks, occupancy, "
+                 "pipes, stalls")
+      ->capture_default_str();
   app.add_flag("--graph", graph, "Time the step replayed as one CUDA graph too (GPU)");
   app.add_option("--warmup", warmup, "Seconds of warm-up per workload")->capture_default_str();
   app.add_option("--max-seconds", max_seconds, "Most seconds of timing per workload")
@@ -103,6 +108,8 @@ probes::ProbeOptions RunOptions::probe_options() const {
   options.min_samples = min_samples;
   options.max_samples = std::max(max_samples, min_samples);
   options.interrupted = &interrupted;
+  options.metric_sets = parse_names("--metric-sets", metric_sets);
+  probes::load_metric_sets(options.metric_sets, "bf16");  // refuses an unknown one now
   return options;
 }
 

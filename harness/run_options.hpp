@@ -17,6 +17,7 @@ struct RunOptions {
   std::string fusion = "off";
   std::string logits = "last";
   std::string probe_names;
+  std::string metric_sets = "traffic,flops,transcendental,peaks";
   std::string output;
   double warmup = 0.2;
   double max_seconds = 5.0;

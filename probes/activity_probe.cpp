@@ -7,6 +7,7 @@
 #include "probes/occupancy.hpp"
 #include "probes/probe.hpp"
 #include "reports/error.hpp"
+#include "reports/statistics.hpp"
 #if SSMPROF_HAS_CUDA
 #include "probes/cupti/tracer.hpp"
 #endif
@@ -59,12 +60,10 @@ void report_counts(const ActivityMap& map, const ActivityLog& log, std::size_t r
   }
 }
 
-void report_overhead(double traced, reports::Workload& target) {
-  const auto* time = find_metric(target.metrics, "time");
-  if (time == nullptr || !time->value || *time->value <= 0) return;
+void report_overhead(double ratio, reports::Workload& target) {
   char text[160];
   std::snprintf(text, sizeof text, "a traced run takes %.3f times as long as an untraced one",
-                traced / *time->value);
+                ratio);
   add_diagnostic(target, "activity.overhead", Level::info, text);
 }
 
@@ -78,10 +77,10 @@ class TracingObserver : public workloads::RangeObserver {
   }
   void next_run() { ++run_; }
   void enter(int range) override {
-    if (leaf_[range]) tracer_.push(external_id(run_, static_cast<std::size_t>(range), ranges_));
+    if (leaf_[range]) tracer_.enter(external_id(run_, static_cast<std::size_t>(range), ranges_));
   }
   void leave(int range) override {
-    if (leaf_[range]) tracer_.pop();
+    if (leaf_[range]) tracer_.leave();
   }
 
  private:
@@ -141,28 +140,17 @@ class ActivityProbe : public Probe {
 #if SSMPROF_HAS_CUDA
   static void trace(workloads::Execution& execution, const ProbeOptions& options,
                     reports::Workload& target) {
-    using Clock = std::chrono::steady_clock;
     const auto& specs = execution.ranges();
     execution.run(nullptr);  // warm: nothing of a first run is traced
     execution.synchronize();
+    const auto untraced = wall_times(execution, options, nullptr);
     cupti::Tracer tracer;
     TracingObserver observer(tracer, specs);
     execution.run(&observer);  // the tracer's own first run
     execution.synchronize();
     tracer.collect();
     TracingObserver counted(tracer, specs);
-    std::vector<double> walls;
-    const auto begin = Clock::now();
-    for (int run = 0; run < kRuns; ++run) {
-      if (options.interrupted != nullptr && options.interrupted()) break;
-      const auto start = Clock::now();
-      execution.run(&counted);
-      execution.synchronize();
-      const auto now = Clock::now();
-      walls.push_back(std::chrono::duration<double>(now - start).count());
-      counted.next_run();
-      if (std::chrono::duration<double>(now - begin).count() > kMaxSeconds) break;
-    }
+    const auto walls = wall_times(execution, options, &counted);
     if (walls.empty()) throw reports::EnvironmentError("interrupted before the first traced run");
     const auto log = tracer.collect();
     auto map = map_activities(log, specs, walls.size());
@@ -174,7 +162,28 @@ class ActivityProbe : public Probe {
       add_transfers(map.ranges[i], walls.size(), target.ranges[i]);
     }
     report_counts(map, log, walls.size(), target);
-    report_overhead(*make_sampled("kernel_time", walls, kSource).value, target);
+    if (!untraced.empty()) {
+      report_overhead(reports::median(walls) / reports::median(untraced), target);
+    }
+  }
+
+  /// Seconds of up to kRuns runs from submission to completion, traced by `observer` or not.
+  static std::vector<double> wall_times(workloads::Execution& execution,
+                                        const ProbeOptions& options, TracingObserver* observer) {
+    using Clock = std::chrono::steady_clock;
+    std::vector<double> walls;
+    const auto begin = Clock::now();
+    for (int run = 0; run < kRuns; ++run) {
+      if (options.interrupted != nullptr && options.interrupted()) break;
+      const auto start = Clock::now();
+      execution.run(observer);
+      execution.synchronize();
+      const auto now = Clock::now();
+      walls.push_back(std::chrono::duration<double>(now - start).count());
+      if (observer != nullptr) observer->next_run();
+      if (std::chrono::duration<double>(now - begin).count() > kMaxSeconds) break;
+    }
+    return walls;
   }
 
   static void add_occupancy(int device_index, ActivityMap& map) {

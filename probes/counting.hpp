@@ -31,7 +31,7 @@ class CounterDevice {
   virtual ~CounterDevice() = default;
   virtual std::string chip() const = 0;
   virtual bool knows(const std::string& hardware_metric) const = 0;
-  virtual std::size_t passes(const std::vector<std::string>& hardware) const = 0;
+  virtual std::size_t passes(const std::vector<std::string>& hardware) = 0;
 
   /// How many ranges one session can hold.
   virtual std::size_t max_ranges(const std::vector<std::string>& hardware) const = 0;

@@ -57,8 +57,8 @@ const std::vector<std::vector<std::string>>* find_counter(const std::vector<Metr
 MetricSet parse_metric_set(const std::string& name, const std::string& text) {
   try {
     const auto json = nlohmann::json::parse(text);
-    static const std::set<std::string> known = {"summary", "counters", "metrics", "with_dtype",
-                                                "definitions"};
+    static const std::set<std::string> known = {"summary",    "counters",     "metrics",
+                                                "with_dtype", "of_the_whole", "definitions"};
     for (const auto& [key, value] : json.items()) {
       if (known.count(key) == 0) throw std::invalid_argument("unknown key \"" + key + "\"");
     }
@@ -68,6 +68,10 @@ MetricSet parse_metric_set(const std::string& name, const std::string& text) {
     json.at("counters").get_to(set.counters);
     json.at("metrics").get_to(set.metrics);
     if (json.contains("with_dtype")) json.at("with_dtype").get_to(set.with_dtype);
+    if (json.contains("of_the_whole")) json.at("of_the_whole").get_to(set.of_the_whole);
+    for (const auto& id : set.of_the_whole) {
+      if (!set.metrics.contains(id)) throw std::invalid_argument("of_the_whole: no metric " + id);
+    }
     if (json.contains("definitions")) {
       for (const auto& [id, value] : json.at("definitions").items()) {
         set.defined_here.emplace(id, define(id, value));
@@ -137,6 +141,8 @@ ResolvedSets resolve(const std::vector<MetricSet>& sets, const std::string& chip
     for (const auto& [id, formula] : set.metrics) {
       ResolvedMetric metric;
       const auto own = set.defined_here.find(id);
+      metric.of_the_whole =
+          std::find(set.of_the_whole.begin(), set.of_the_whole.end(), id) != set.of_the_whole.end();
       metric.blank = own != set.defined_here.end() ? own->second : make_missing(id, kSource, "");
       std::vector<std::pair<std::string, double>> parts;
       for (const auto& [counter, weight] : formula) {

@@ -17,12 +17,14 @@ namespace ssmprof::probes {
 ///                 The first alternative that a chip knows is used.
 ///   "metrics":    metric id → {counter name: weight}; value = Σ weight · counter.
 ///   "with_dtype": data type of the run → another set that comes along.
+///   "of_the_whole": metric ids that only the whole execution has, no range.
 ///   "definitions": unit, class and text of metric ids that reports/data/definitions.json lacks.
 struct MetricSet {
   std::string name, summary;
   std::map<std::string, std::vector<std::vector<std::string>>> counters;
   std::map<std::string, std::map<std::string, double>> metrics;
   std::map<std::string, std::string> with_dtype;
+  std::vector<std::string> of_the_whole;
   std::map<std::string, reports::Metric> defined_here;  ///< blank metrics: id, unit, class
 };
 
@@ -46,6 +48,7 @@ struct ResolvedMetric {
   reports::Metric blank;                              ///< id, unit, class, source, hw_metric
   std::vector<std::pair<std::size_t, double>> terms;  ///< index into ResolvedSets::hardware
   std::string reason;                                 ///< not empty: cannot be measured
+  bool of_the_whole = false;                          ///< no range has it
 };
 
 /// What to count on one chip.

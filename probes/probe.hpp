@@ -20,8 +20,9 @@ struct ProbeOptions {
   int min_samples = 10, max_samples = 1000;
   double max_seconds = 10.0;       ///< per workload, after the warm-up
   double target_interval = 0.005;  ///< stop when the interval's half-width / median is below
-  std::vector<std::string> metric_sets = {"traffic", "flops", "transcendental"};  ///< counters
-  bool (*interrupted)() = nullptr;  ///< polled between executions; may be null
+  std::vector<std::string> metric_sets = {"traffic", "flops", "transcendental",
+                                          "peaks"};  ///< of the counters
+  bool (*interrupted)() = nullptr;                   ///< polled between executions; may be null
   std::function<void(double)>
       progress;  ///< told how much is done, 0..1, now and then; may be empty
 };

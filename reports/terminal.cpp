@@ -162,6 +162,21 @@ void add_numbers(std::vector<Cell>& cells, const Workload& w, const AttributionR
   }
 }
 
+/// What binds the component by the roofline, and its share of the time: "dram 86 %".
+std::string bound_text(const Workload& w, const std::string& component) {
+  if (!w.roofline.is_object() || !w.roofline.contains("points")) return "";
+  for (const auto& point : w.roofline.at("points")) {
+    if (point.value("component", "") != component) continue;
+    const auto binds = point.find("binds"), share = point.find("share_of_limit");
+    if (binds == point.end() || !binds->is_string()) return "";
+    if (share == point.end() || !share->is_number()) return binds->get<std::string>();
+    const double part = share->get<double>();
+    if (part > 1) return "";  // it never left the caches: these ceilings do not bound it
+    return binds->get<std::string>() + " " + human_percent(part);
+  }
+  return "";
+}
+
 AttributionRow whole_row(const Workload& w, const Attribution& native) {
   std::vector<const std::vector<Metric>*> lists;
   std::vector<std::string> places;
@@ -191,6 +206,7 @@ Table native_table(const Workload& w, const Attribution& native, Footnotes& note
     columns.push_back({n.header, false, n.priority});
     if (is_time(n)) columns.push_back({style.unicode ? "±" : "+/-", false, 1});
   }
+  columns.push_back({"bound by", false, 4});
   Table table(std::move(columns));
   const int bar_width = style.width >= 120 ? 20 : style.width >= 96 ? 14 : 8;
   const auto add = [&](const AttributionRow& row, const std::string& label, Ink ink) {
@@ -200,6 +216,7 @@ Table native_table(const Workload& w, const Attribution& native, Footnotes& note
     cells.push_back(
         {share && share->value ? human_percent(*share->value) : metric_text(share, notes, style)});
     add_numbers(cells, w, row, notes, style, mask);
+    cells.push_back({bound_text(w, row.name)});
     table.add(std::move(cells));
   };
   for (const auto& row : native.rows) add(row, row_label(w, row), Ink::plain);

@@ -18,7 +18,8 @@ constexpr const char* kExamples =
     "  ssmprof import ncu.csv --report run.json\n"
     "\n"
     "Joins Nsight Compute's metrics to our ranges and prints where they differ. Exit code 1 when\n"
-    "operations differ by more than 0.1 % or bytes by more than 3 %.";
+    "operations differ by more than 0.1 % or bytes by more than 3 % and 4 MiB. Caches make ncu's own\n"
+    "kernel replay differ more than that: use 'ssmprof ncu --replay application'.";
 
 std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -38,7 +38,8 @@ class NcuCommand : public Command {
 
   void declare(CLI::App& app) override {
     model_.declare(app);
-    app.add_option("--component", request_.component, "Component or design row: ssd, conv, ssm, …")
+    app.add_option("--component", components_,
+                   "Components or design rows, comma-separated: ssd, conv, ssm, …")
         ->required();
     app.add_option("--layer", layer_, "Layer numbers, comma-separated, or all")
         ->capture_default_str();
@@ -47,6 +48,11 @@ class NcuCommand : public Command {
     app.add_option("--mode", run_.mode, "prefill or decode")->capture_default_str();
     app.add_option("--batch", run_.batch, "Batch size")->capture_default_str();
     app.add_option("--seqlen", run_.seqlen, "Length")->capture_default_str();
+    app.add_option("--replay", request_.replay,
+                   "kernel: ncu repeats every kernel, its memory restored in between; application: "
+                   "it repeats the run, so that the caches are as in the model")
+        ->check(CLI::IsMember({"kernel", "application"}))
+        ->capture_default_str();
     app.add_option("-o,--output", request_.output, "ncu report file (default: CSV on stdout)");
     app.add_flag("--run", execute_, "Execute the command instead of printing it");
     app.footer(kExamples);
@@ -60,6 +66,7 @@ class NcuCommand : public Command {
       throw reports::InputError(
           "ncu: profiles one workload: give one --backend, --mode, --batch and --seqlen");
     }
+    request_.components = parse_names("--component", components_);
     request_.layers = parse_layers();
     request_.metrics = metrics_.empty()
                            ? comparable_hardware_metrics(std::string(kernels::name_of(base.dtype)))
@@ -133,6 +140,7 @@ class NcuCommand : public Command {
   RunOptions run_;
   NcuRequest request_;
   std::string layer_ = "0", metrics_;
+  std::string components_;
   bool execute_ = false;
 };
 

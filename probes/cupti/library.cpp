@@ -19,6 +19,18 @@ Library loaded_library() {
   return library;
 }
 
+void load_companions() {
+  static const bool done = [] {
+    const auto path = loaded_library().path;
+    const auto folder = path.substr(0, path.rfind('/') + 1);
+    for (const char* name : {"libnvperf_host.so", "libnvperf_target.so"}) {
+      dlopen((folder + name).c_str(), RTLD_NOW | RTLD_GLOBAL);  // CUPTI says what it lacks
+    }
+    return true;
+  }();
+  (void)done;
+}
+
 Subscription explain(int error, const std::string& call) {
   Subscription result;
   result.error = error;

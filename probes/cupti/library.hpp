@@ -13,6 +13,10 @@ struct Library {
 
 Library loaded_library();
 
+/// Loads the libraries that CUPTI opens by name, from where CUPTI itself lies: the dynamic linker
+/// does not look there when the toolkit comes from Python wheels. Once per process.
+void load_companions();
+
 /// Whether this process can subscribe to CUPTI: another tool (ncu, nsys, a profiler inside the
 /// process) may hold it. The subscription is given back at once.
 struct Subscription {

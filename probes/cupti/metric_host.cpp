@@ -21,6 +21,7 @@ std::vector<const char*> pointers(const std::vector<std::string>& names) {
 }  // namespace
 
 std::vector<std::string> MetricHost::chips() {
+  load_companions();
   CUpti_Profiler_Host_GetSupportedChips_Params params{
       CUpti_Profiler_Host_GetSupportedChips_Params_STRUCT_SIZE};
   check(cuptiProfilerHostGetSupportedChips(&params), "cuptiProfilerHostGetSupportedChips");
@@ -29,6 +30,7 @@ std::vector<std::string> MetricHost::chips() {
 
 MetricHost::MetricHost(const std::string& chip, std::vector<std::uint8_t> availability)
     : chip_(chip), availability_(std::move(availability)) {
+  load_companions();
   CUpti_Profiler_Host_Initialize_Params params{CUpti_Profiler_Host_Initialize_Params_STRUCT_SIZE};
   params.profilerType = CUPTI_PROFILER_TYPE_RANGE_PROFILER;
   params.pChipName = chip_.c_str();

@@ -4,6 +4,7 @@
 #include <cupti_profiler_target.h>
 #include <cupti_range_profiler.h>
 #include <cupti_target.h>
+#include <set>
 
 #include "probes/cupti/check.hpp"
 #include "probes/cupti/driver.hpp"
@@ -60,13 +61,19 @@ class Profiler {
   CUpti_RangeProfiler_Object* object_ = nullptr;
 };
 
+/// Which metrics to collect, scheduled for a device.
+struct Schedule {
+  std::vector<std::string> metrics;
+  MetricHost::Config config;
+};
+
 class Session : public CounterSession {
  public:
-  Session(CUcontext context, const std::string& chip, std::vector<std::uint8_t> availability,
-          std::vector<std::string> metrics, std::size_t ranges)
-      : host_(chip, std::move(availability)), metrics_(std::move(metrics)), profiler_(context) {
-    config_ = host_.configure(metrics_);
-    image_.resize(profiler_.image_size(metrics_, ranges));
+  /// All of them outlive the session.
+  Session(const MetricHost& host, const Profiler& profiler, const Schedule& schedule,
+          std::size_t ranges)
+      : host_(host), profiler_(profiler), schedule_(schedule) {
+    image_.resize(profiler_.image_size(schedule_.metrics, ranges));
     auto init = SSMPROF_PARAMS(CUpti_RangeProfiler_CounterDataImage_Initialize_Params);
     init.pRangeProfilerObject = profiler_.object();
     init.counterDataSize = image_.size();
@@ -76,8 +83,8 @@ class Session : public CounterSession {
 
     auto set = SSMPROF_PARAMS(CUpti_RangeProfiler_SetConfig_Params);
     set.pRangeProfilerObject = profiler_.object();
-    set.configSize = config_.image.size();
-    set.pConfig = config_.image.data();
+    set.configSize = schedule_.config.image.size();
+    set.pConfig = schedule_.config.image.data();
     set.counterDataImageSize = image_.size();
     set.pCounterDataImage = image_.data();
     set.range = CUPTI_UserRange;
@@ -133,16 +140,15 @@ class Session : public CounterSession {
       range.rangeDelimiter = "/";
       check(cuptiRangeProfilerCounterDataGetRangeInfo(&range),
             "cuptiRangeProfilerCounterDataGetRangeInfo");
-      values[range.rangeName] = host_.evaluate(image_, i, metrics_);
+      values[range.rangeName] = host_.evaluate(image_, i, schedule_.metrics);
     }
     return values;
   }
 
  private:
-  MetricHost host_;
-  std::vector<std::string> metrics_;
-  Profiler profiler_;
-  MetricHost::Config config_;
+  const MetricHost& host_;
+  const Profiler& profiler_;
+  const Schedule& schedule_;
   std::vector<std::uint8_t> image_;
   CUpti_RangeProfiler_PushRange_Params push_{};
   CUpti_RangeProfiler_PopRange_Params pop_{};
@@ -152,6 +158,7 @@ class Session : public CounterSession {
 class ProfilingApi {
  public:
   ProfilingApi() {
+    load_companions();
     auto params = SSMPROF_PARAMS(CUpti_Profiler_Initialize_Params);
     check(cuptiProfilerInitialize(&params), "cuptiProfilerInitialize");
   }
@@ -180,37 +187,53 @@ std::vector<std::uint8_t> availability_image(CUcontext context) {
   return image;
 }
 
+/// Switching the profiler on and loading a chip's metrics take tenths of a second each: a device
+/// does both once, and schedules each list of metrics once.
 class Device : public CounterDevice {
  public:
   explicit Device(int index)
       : context_(current_context(index)),
         chip_(chip_name(index)),
         availability_(availability_image(context_)),
-        host_(chip_, availability_) {}
+        host_(chip_, availability_),
+        profiler_(context_) {}
 
   std::string chip() const override { return chip_; }
   bool knows(const std::string& metric) const override { return host_.knows(metric); }
-  std::size_t passes(const std::vector<std::string>& hardware) const override {
-    return MetricHost(chip_, availability_).configure(hardware).passes;
+  std::size_t passes(const std::vector<std::string>& hardware) override {
+    return schedule(hardware).config.passes;
   }
   std::size_t max_ranges(const std::vector<std::string>& hardware) const override {
-    const Profiler profiler(context_);
-    const std::size_t small = profiler.image_size(hardware, 16);
-    const std::size_t large = profiler.image_size(hardware, 32);
+    const std::size_t small = profiler_.image_size(hardware, 16);
+    const std::size_t large = profiler_.image_size(hardware, 32);
     const std::size_t each = std::max<std::size_t>(1, (large - small) / 16);
     return std::max<std::size_t>(1, kMaxImageBytes / each);
   }
   std::unique_ptr<CounterSession> open(const std::vector<std::string>& hardware,
                                        std::size_t ranges) override {
-    return std::make_unique<Session>(context_, chip_, availability_, hardware, ranges);
+    return std::make_unique<Session>(host_, profiler_, schedule(hardware), ranges);
   }
 
  private:
+  const Schedule& schedule(const std::vector<std::string>& hardware) {
+    for (const auto& known : schedules_) {
+      if (known->metrics == hardware) return *known;
+    }
+    // A host object collects what it is asked for: one of its own for each list.
+    auto made = std::make_unique<Schedule>();
+    made->metrics = hardware;
+    made->config = MetricHost(chip_, availability_).configure(hardware);
+    schedules_.push_back(std::move(made));
+    return *schedules_.back();
+  }
+
   CUcontext context_;
   ProfilingApi api_;
   std::string chip_;
   std::vector<std::uint8_t> availability_;
   MetricHost host_;
+  Profiler profiler_;
+  std::vector<std::unique_ptr<Schedule>> schedules_;
 };
 
 /// Reasons of the device itself, by name; empty when it can be profiled.
@@ -244,6 +267,8 @@ std::unique_ptr<CounterDevice> open_counter_device(int device_index) {
 }
 
 Availability counters_available(int device_index) {
+  static std::set<int> good;  // a device whose counters could be opened can be asked again
+  if (good.contains(device_index)) return {};
   std::string reason;
   if (!find_gpu(device_index, reason)) {
     return {false, reason, "counters need an NVIDIA GPU and its driver"};
@@ -256,6 +281,7 @@ Availability counters_available(int device_index) {
     }
     availability_image(context);
     const Profiler profiler(context);
+    good.insert(device_index);
     return {};
   } catch (const CuptiError& error) {
     const auto why = explain(error.code, "CUPTI");

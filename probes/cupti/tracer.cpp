@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cupti.h>
 #include <mutex>
+#include <string_view>
 
 #include "probes/cupti/check.hpp"
 #include "probes/cupti/library.hpp"
@@ -22,11 +23,7 @@ using CopyRecord = CUpti_ActivityMemcpy5;
 using FillRecord = CUpti_ActivityMemset4;
 
 constexpr CUpti_ActivityKind kKinds[] = {CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL,
-                                         CUPTI_ACTIVITY_KIND_MEMCPY,
-                                         CUPTI_ACTIVITY_KIND_MEMSET,
-                                         CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION,
-                                         CUPTI_ACTIVITY_KIND_RUNTIME,
-                                         CUPTI_ACTIVITY_KIND_DRIVER};
+                                         CUPTI_ACTIVITY_KIND_MEMCPY, CUPTI_ACTIVITY_KIND_MEMSET};
 
 constexpr std::size_t kBufferBytes = std::size_t{4} << 20, kPreallocated = 8;
 
@@ -87,6 +84,33 @@ void CUPTIAPI on_complete(CUcontext, std::uint32_t, std::uint8_t* buffer, std::s
   Buffers::instance().filled(buffer, valid);
 }
 
+/// The external id of the range that this thread is in; 0: none.
+thread_local std::uint64_t current_id = 0;
+
+/// Called where the host enters a call that launches work: correlation → external id. Cheaper than
+/// CUPTI's own external correlation, which needs a record of every call into the library.
+void CUPTIAPI on_launch(void* launches, CUpti_CallbackDomain, CUpti_CallbackId, const void* data) {
+  if (current_id == 0) return;
+  const auto& call = *static_cast<const CUpti_CallbackData*>(data);
+  if (call.callbackSite != CUPTI_API_ENTER) return;
+  static_cast<Launches*>(launches)->emplace_back(call.correlationId, current_id);
+}
+
+/// Asks for a callback at every call of the domain that can put work on a device.
+void enable_launch_callbacks(CUpti_SubscriberHandle subscriber, CUpti_CallbackDomain domain,
+                             CUpti_CallbackId end) {
+  for (CUpti_CallbackId id = 1; id < end; ++id) {
+    const char* name = nullptr;
+    if (cuptiGetCallbackName(domain, id, &name) != CUPTI_SUCCESS || name == nullptr) continue;
+    const std::string_view call = name;
+    for (const std::string_view part : {"Launch", "Memcpy", "Memset"}) {
+      if (call.find(part) == call.npos) continue;
+      check(cuptiEnableCallback(1, subscriber, domain, id), "cuptiEnableCallback");
+      break;
+    }
+  }
+}
+
 /// Turns CUPTI's records into ours. Records are packed: fields are copied before use.
 class Reader {
  public:
@@ -104,15 +128,8 @@ class Reader {
       case CUPTI_ACTIVITY_KIND_MEMSET:
         read_transfer(*reinterpret_cast<const FillRecord*>(record), DeviceActivity::Kind::fill);
         break;
-      case CUPTI_ACTIVITY_KIND_EXTERNAL_CORRELATION: {
-        const auto& external = *reinterpret_cast<const CUpti_ActivityExternalCorrelation*>(record);
-        const std::uint32_t correlation = external.correlationId;
-        const std::uint64_t id = external.externalId;
-        log_.external.insert_or_assign(correlation, id);
-        break;
-      }
       default:
-        break;  // API calls: only their correlation with ranges matters
+        break;
     }
   }
 
@@ -157,7 +174,28 @@ class Reader {
 
 }  // namespace
 
-Tracer::Tracer() {
+/// The subscription to launches, while it lives. Another tool's stands in its way.
+class Tracer::Subscriber {
+ public:
+  explicit Subscriber(Launches& launches) {
+    check(cuptiSubscribe(&handle_, on_launch, &launches), "cuptiSubscribe");
+    try {
+      enable_launch_callbacks(handle_, CUPTI_CB_DOMAIN_RUNTIME_API, CUPTI_RUNTIME_TRACE_CBID_SIZE);
+      enable_launch_callbacks(handle_, CUPTI_CB_DOMAIN_DRIVER_API, CUPTI_DRIVER_TRACE_CBID_SIZE);
+    } catch (...) {
+      cuptiUnsubscribe(handle_);
+      throw;
+    }
+  }
+  ~Subscriber() { cuptiUnsubscribe(handle_); }
+  Subscriber(const Subscriber&) = delete;
+  Subscriber& operator=(const Subscriber&) = delete;
+
+ private:
+  CUpti_SubscriberHandle handle_ = nullptr;
+};
+
+Tracer::Tracer() : subscriber_(std::make_unique<Subscriber>(launches_)) {
   Buffers::instance().preallocate();
   check(cuptiActivityRegisterCallbacks(on_request, on_complete), "cuptiActivityRegisterCallbacks");
   for (const auto kind : kKinds) {
@@ -176,18 +214,19 @@ Tracer::~Tracer() {
   }
 }
 
-void Tracer::push(std::uint64_t external_id) {
-  cuptiActivityPushExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, external_id);
+void Tracer::enter(std::uint64_t external_id) {
+  current_id = external_id;
 }
 
-void Tracer::pop() {
-  std::uint64_t last = 0;
-  cuptiActivityPopExternalCorrelationId(CUPTI_EXTERNAL_CORRELATION_KIND_CUSTOM0, &last);
+void Tracer::leave() {
+  current_id = 0;
 }
 
 ActivityLog Tracer::collect() {
   check(cuptiActivityFlushAll(0), "cuptiActivityFlushAll");
   ActivityLog log;
+  log.external.insert(launches_.begin(), launches_.end());
+  launches_.clear();
   Reader reader(log);
   for (const auto& buffer : Buffers::instance().drain()) {
     CUpti_Activity* record = nullptr;

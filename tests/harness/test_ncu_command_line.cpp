@@ -22,31 +22,31 @@ std::vector<workloads::RangeSpec> ranges() {
 TEST_CASE("an ncu request selects the ranges of a component or a design row") {
   harness::NcuRequest request;
   request.layers = {1};
-  request.component = "ssd";
+  request.components = {"ssd"};
   CHECK(harness::selected_ranges(request, ranges()) == std::vector<std::string>{"layer.01/ssd"});
-  request.component = "ssm";
+  request.components = {"ssm"};
   CHECK(harness::selected_ranges(request, ranges()) == std::vector<std::string>{"layer.01/ssd"});
-  request.component = "projection";
+  request.components = {"projection"};
   CHECK(harness::selected_ranges(request, ranges()) ==
         std::vector<std::string>{"layer.01/in_proj", "layer.01/out_proj"});
   request.layers = {};
-  request.component = "conv";
+  request.components = {"conv"};
   CHECK(harness::selected_ranges(request, ranges()).size() ==
         static_cast<std::size_t>(workloads::preset("mamba2-tiny").n_layer));
 }
 
 TEST_CASE("unknown components and layers are refused") {
   harness::NcuRequest request;
-  request.component = "attention";
+  request.components = {"attention"};
   CHECK_THROWS_AS(harness::selected_ranges(request, ranges()), reports::InputError);
-  request.component = "ssd";
+  request.components = {"ssd"};
   request.layers = {99};
   CHECK_THROWS_AS(harness::selected_ranges(request, ranges()), reports::InputError);
 }
 
 TEST_CASE("the ncu command leaves clocks and caches alone and quotes for a shell") {
   harness::NcuRequest request;
-  request.component = "ssd";
+  request.components = {"ssd"};
   request.layers = {0};
   request.program = {"/opt/my tools/ssmprof", "profile"};
   const auto arguments = harness::ncu_arguments(request, ranges());

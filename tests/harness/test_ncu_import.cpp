@@ -23,7 +23,7 @@ reports::Workload workload() {
     range.id = id;
     w.ranges.push_back(range);
   }
-  w.ranges.back().metrics = {counted("dram_read", "B", 1000), counted("dram_write", "B", 500)};
+  w.ranges.back().metrics = {counted("dram_read", "B", 1e9), counted("dram_write", "B", 5e8)};
   return w;
 }
 
@@ -36,7 +36,7 @@ harness::CsvTable table(const std::string& nvtx, const char* read) {
               "dram__bytes_write.sum",
               "device__attribute_display_name"};
   t.rows = {{"", "", "", "byte", "byte", ""},
-            {"0", "a", nvtx, read, "500", "GPU"},
+            {"0", "a", nvtx, read, "501000000", "GPU"},
             {"1", "b", "<default>:other", "7", "7", "GPU"}};
   return t;
 }
@@ -57,14 +57,14 @@ TEST_CASE("an NVTX cell names our range by its nesting") {
 
 TEST_CASE("counters that agree within the tolerance are the same, others are not") {
   const auto w = workload();
-  auto joined = harness::join_ncu(table(kCell, "1,020"), w, "f.csv");
+  auto joined = harness::join_ncu(table(kCell, "1,020,000,000"), w, "f.csv");
   CHECK(joined.kernels == 2);
   CHECK(joined.outside == 1);
   auto comparison = harness::compare_with_ncu(w, joined, "bf16");
   REQUIRE(comparison.entries.size() == 2);
   CHECK(comparison.verdict == reports::Verdict::same);
 
-  joined = harness::join_ncu(table(kCell, "1040"), w, "f.csv");
+  joined = harness::join_ncu(table(kCell, "1040000000"), w, "f.csv");
   comparison = harness::compare_with_ncu(w, joined, "bf16");
   CHECK(comparison.verdict == reports::Verdict::regressed);
 }

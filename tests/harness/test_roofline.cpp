@@ -20,3 +20,37 @@ TEST_CASE("the floor of a step adds its leaves and no groups") {
   leaf.cost = {2000, 0, 0, 0};
   CHECK(*harness::floor_time(std::vector{group, leaf, leaf}, {100.0, 1000.0}) == Approx(4.0));
 }
+
+namespace {
+
+reports::Metric metric(const char* id, double value) {
+  reports::Metric m;
+  m.id = id;
+  m.value = value;
+  return m;
+}
+
+}  // namespace
+
+TEST_CASE("what a component did is divided by what each resource can do") {
+  const workloads::Ceilings ceilings{100.0, 1000.0, 90.0, 95.0};
+  const std::vector<reports::Metric> whole = {
+      metric("peak_fp32", 50), metric("peak_instructions", 20), metric("peak_transcendentals", 8)};
+  std::vector<reports::Metric> row = {metric("time", 10),
+                                      metric("bytes_min", 700),
+                                      metric("flops", 3000),
+                                      metric("dram_read", 500),
+                                      metric("dram_write", 300),
+                                      metric("flops_issued", 4100),
+                                      metric("flops_tensor", 4000),
+                                      metric("kernel_time", 9.5),
+                                      metric("transcendentals_issued", 16),
+                                      metric("instructions_issued", 90)};
+  const std::map<std::string, double> counted = {{"dram", 8}, {"tensor", 4},  {"fp32", 2},
+                                                 {"mufu", 2}, {"issue", 4.5}, {"launch", 0.5}};
+  CHECK(harness::limits(row, whole, ceilings) == counted);
+  // Without counters the formulas stand in.
+  const std::map<std::string, double> stated = {{"dram", 7}, {"compute", 3}};
+  row.resize(3);
+  CHECK(harness::limits(row, {}, ceilings) == stated);
+}

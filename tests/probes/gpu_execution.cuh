@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdio>
+#include <cuda_bf16.h>
 #include <cuda_runtime.h>
 #include <functional>
+#include <mma.h>
 #include <vector>
 
 #include "tests/catch.hpp"
@@ -102,6 +104,24 @@ template <int kSteps>
   float x = a;
   for (int i = 0; i < steps; ++i) x = fmaf(x, b, a);
   out[blockIdx.x * std::size_t{blockDim.x} + threadIdx.x] = x;
+}
+
+/// C = A · B on the tensor cores, bf16 in and fp32 out, one 16 × 16 tile per warp and block; n a
+/// multiple of 16.
+[[maybe_unused]] static __global__ void matmul_kernel(const __nv_bfloat16* a,
+                                                      const __nv_bfloat16* b, float* c, int n) {
+  using namespace nvcuda;
+  wmma::fragment<wmma::matrix_a, 16, 16, 16, __nv_bfloat16, wmma::row_major> left;
+  wmma::fragment<wmma::matrix_b, 16, 16, 16, __nv_bfloat16, wmma::row_major> right;
+  wmma::fragment<wmma::accumulator, 16, 16, 16, float> sum;
+  wmma::fill_fragment(sum, 0.0f);
+  const int row = blockIdx.y * 16, column = blockIdx.x * 16;
+  for (int k = 0; k < n; k += 16) {
+    wmma::load_matrix_sync(left, a + row * n + k, n);
+    wmma::load_matrix_sync(right, b + k * n + column, n);
+    wmma::mma_sync(sum, left, right, sum);
+  }
+  wmma::store_matrix_sync(c + row * n + column, sum, n, wmma::mem_row_major);
 }
 
 /// One ex2 per element on the XU pipe.

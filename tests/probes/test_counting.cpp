@@ -45,7 +45,7 @@ struct FakeDevice : CounterDevice {
   };
   std::string chip() const override { return "FAKE"; }
   bool knows(const std::string&) const override { return true; }
-  std::size_t passes(const std::vector<std::string>&) const override { return needed_passes; }
+  std::size_t passes(const std::vector<std::string>&) override { return needed_passes; }
   std::size_t max_ranges(const std::vector<std::string>&) const override { return capacity; }
   std::unique_ptr<CounterSession> open(const std::vector<std::string>&, std::size_t n) override {
     ++opened;

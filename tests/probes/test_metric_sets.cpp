@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "probes/metric_set.hpp"
+#include "probes/probe.hpp"
 #include "reports/error.hpp"
 
 #include "tests/catch.hpp"
@@ -71,8 +72,8 @@ TEST_CASE("a metric set that is wrong is refused in one line") {
 
 namespace {
 
-const std::vector<std::string> kAll = {"traffic",   "flops", "transcendental",
-                                       "occupancy", "pipes", "stalls"};
+const std::vector<std::string> kAll = {"traffic", "flops",  "transcendental", "occupancy",
+                                       "pipes",   "stalls", "peaks"};
 
 ResolvedSets on_chip(const std::string& chip, const std::vector<std::string>& names,
                      const char* dtype) {
@@ -95,6 +96,7 @@ TEST_CASE("every metric of every set resolves on GH100, in the passes it is know
   }
   CHECK(passes("GH100", on_chip("GH100", {"traffic"}, "bf16")) == 1);
   CHECK(passes("GH100", on_chip("GH100", {"traffic", "flops", "transcendental"}, "bf16")) == 3);
+  CHECK(passes("GH100", on_chip("GH100", ProbeOptions{}.metric_sets, "bf16")) == 3);
   CHECK(passes("GH100", on_chip("GH100", {"traffic", "transcendental", "tensor_bf16"}, "bf16")) <=
         2);
   auto simt = load_metric_sets({"flops"}, "none");

@@ -35,13 +35,13 @@ problems = []
 
 def files():
     """Tracked and new files, without what git ignores; everything where git is missing."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
-                            capture_output=True, text=True, check=False)
-    if listed.returncode == 0:
+    try:
+        listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard"],
+                                capture_output=True, text=True, check=True)
         names = listed.stdout.splitlines()
-    else:
+    except (FileNotFoundError, subprocess.CalledProcessError):
         names = [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file()]
-        names = [n for n in names if not re.match(r"(build|\.venv|\.cache|\.git/)", n)]
+        names = [n for n in names if not re.match(r"(build|\.venv|\.cache|\.git/|ssmprof-)|.*__pycache__", n)]
     return [n for n in names if (ROOT / n).is_file()]
 
 

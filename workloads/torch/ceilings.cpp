@@ -66,6 +66,12 @@ Ceilings measure_ceilings(const ExecutionSpec& spec) {
   const double copy = seconds_per_call(cuda, cuda ? 4 : 1, [&] { target.copy_(source); });
   ceilings.copy_bytes_per_second = 8.0 * static_cast<double>(elements) / copy;
 
+  const double once = 4.0 * static_cast<double>(elements);
+  ceilings.write_bytes_per_second =
+      once / seconds_per_call(cuda, cuda ? 4 : 1, [&] { target.fill_(0.5F); });
+  ceilings.read_bytes_per_second =
+      once / seconds_per_call(cuda, cuda ? 4 : 1, [&] { target.sum(); });
+
   const std::int64_t n = cuda ? 8192 : 768;
   const auto type = options.dtype(scalar_type(spec.dtype));
   const at::Tensor a = at::randn({n, n}, type), b = at::randn({n, n}, type);
