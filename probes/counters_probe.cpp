@@ -198,9 +198,10 @@ class CountersProbe : public Probe {
     }
     add_diagnostic(target, "counters.passes", Level::info,
                    std::to_string(resolved.hardware.size()) + " hardware metrics of " +
-                       device->chip() + " in " + std::to_string(counted.passes) +
-                       " passes; ranges in " + std::to_string(counted.sessions - 1) +
-                       " sessions and the whole in one; " + std::to_string(counted.runs) + " runs");
+                       device->chip() + " in " + std::to_string(counted.passes) + " passes; " +
+                       std::to_string(counted.sessions) +
+                       (counted.sessions == 1 ? " session, " : " sessions, ") +
+                       std::to_string(counted.runs) + " runs");
   }
 
   /// One device for all workloads: opening it takes long.
