@@ -79,7 +79,9 @@ void put_counted(const ResolvedMetric& metric, const Counted& counted,
       if (!reports::is_additive(metric.blank) && counted.ranges[i].empty()) {
         put(metrics, absent(metric, "nothing was launched in the range"));
       } else {
-        put(metrics, filled(metric, sums[i], counted.passes));
+        auto value = filled(metric, sums[i], counted.passes);
+        value.hw_metric.clear();  // the workload's metric names it once
+        put(metrics, std::move(value));
       }
       if (specs[i].leaf) leaves += sums[i];
     }
