@@ -16,7 +16,8 @@ def main():
     against = ["--against", "libtorch"] if support.HAS_TORCH else []
     with support.scratch() as folder:
         for kernel, sizes in SMALL.items():
-            report, _ = report_of(checks, folder, "--kernel", kernel, "--size", sizes, *against)
+            report, _ = report_of(checks, folder, "--kernel", kernel, "--size", sizes, "--dtype",
+                                  "fp32", *against)
             names = [w["settings"]["implementation"] for w in report["workloads"]]
             checks.check(names == ["native"] + (["libtorch"] if against else []), f"{names}")
             for workload in report["workloads"]:
