@@ -20,6 +20,7 @@ Rates measure_host_rates(int threads) {
   for (int i = -1; i < 5; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     std::vector<std::thread> team;
+    team.reserve(static_cast<std::size_t>(count));
     for (int t = 0; t < count; ++t) {
       team.emplace_back([&, t] {
         const std::int64_t first = kElements * t / count, last = kElements * (t + 1) / count;
