@@ -10,6 +10,10 @@ struct Launch {
   Device device = Device::cpu;
   void* stream = nullptr;  ///< cudaStream_t; unused on the CPU
   int threads = 0;         ///< CPU threads; 0 = all that the process may use
+  /// Lets a kernel that can do so start while the one before it on the stream still runs (CUDA). It
+  /// waits for the end of the other before it touches anything that a kernel may write. Only where
+  /// nobody times kernels apart: the two then share their time.
+  bool overlap = false;
 };
 
 }  // namespace ssmprof::kernels
