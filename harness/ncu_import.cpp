@@ -62,6 +62,9 @@ double number_in(const std::string& field, const std::string& where) {
   return value;
 }
 
+constexpr const char* kWithinFloor =
+    "beyond 3 %, but within the bytes that caches may charge to a neighbour";
+
 reports::ComparisonEntry entry_for(const std::string& range, const reports::Metric& ours,
                                    double theirs) {
   reports::ComparisonEntry entry;
@@ -86,7 +89,11 @@ reports::ComparisonEntry entry_for(const std::string& range, const reports::Metr
     const bool close = difference <= tolerance * theirs || difference <= floor;
     if (theirs != 0) entry.ratio = *ours.value / theirs;
     entry.verdict = close ? reports::Verdict::same : reports::Verdict::regressed;
-    if (!close) entry.reason = "differs from Nsight Compute's by more than the tolerance";
+    if (!close) {
+      entry.reason = "differs from Nsight Compute's by more than the tolerance";
+    } else if (difference > tolerance * theirs) {
+      entry.reason = kWithinFloor;
+    }
   }
   return entry;
 }
@@ -161,6 +168,9 @@ reports::Comparison compare_with_ncu(const reports::Workload& workload, const Nc
       comparison.entries.push_back(std::move(entry));
     }
   }
+  comparison.settings["entries_within_floor_only"] =
+      std::count_if(comparison.entries.begin(), comparison.entries.end(),
+                    [](const auto& entry) { return entry.reason == kWithinFloor; });
   comparison.verdict = comparison.entries.empty() ? reports::Verdict::incomparable
                                                   : reports::worst_verdict(comparison.entries);
   return comparison;

@@ -32,13 +32,20 @@ std::optional<double> value_of(const std::vector<reports::Metric>& metrics, cons
 
 nlohmann::json ceilings_json(const reports::Workload& workload,
                              const workloads::Ceilings& measured) {
-  nlohmann::json json = {{"copy_bytes_per_second", measured.copy_bytes_per_second},
-                         {"read_bytes_per_second", measured.read_bytes_per_second},
-                         {"write_bytes_per_second", measured.write_bytes_per_second},
-                         {"gemm_flops_per_second", measured.gemm_flops_per_second}};
+  const auto rate = [](double value, const char* unit, const char* source) {
+    return nlohmann::json{{"value", value}, {"unit", unit}, {"source", source}};
+  };
+  nlohmann::json json = {
+      {"copy", rate(measured.copy_bytes_per_second, "B/s", "large copy, bytes read and written")},
+      {"read", rate(measured.read_bytes_per_second, "B/s", "sum over a large array")},
+      {"write", rate(measured.write_bytes_per_second, "B/s", "fill of a large array")},
+      {"gemm", rate(measured.gemm_flops_per_second, "FLOP/s", "large square matrix product")}};
   for (const char* id : {"peak_dram", "peak_l2", "peak_fp32", "peak_tensor", "peak_transcendentals",
                          "peak_instructions"}) {
-    if (const auto peak = value_of(workload.metrics, id)) json[id] = *peak;
+    const auto* peak = reports::find_metric(workload.metrics, id);
+    if (peak != nullptr && peak->value) {
+      json[id] = rate(*peak->value, peak->unit.c_str(), peak->source.c_str());
+    }
   }
   return json;
 }
@@ -81,9 +88,31 @@ std::map<std::string, double> limits(const std::vector<reports::Metric>& row,
   }
   add("mufu", value_of(row, "transcendentals_issued"), value_of(whole, "peak_transcendentals"));
   add("issue", value_of(row, "instructions_issued"), value_of(whole, "peak_instructions"));
-  const auto time = value_of(row, "time"), busy = value_of(row, "kernel_time");
-  if (time && busy) seconds["launch"] = std::max(0.0, *time - *busy);
   return seconds;
+}
+
+Binding binding(const std::map<std::string, double>& limits, std::optional<double> time,
+                std::optional<double> kernel_time) {
+  constexpr double kBinds = 0.5;
+  Binding result;
+  const auto most =
+      std::max_element(limits.begin(), limits.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most == limits.end() || !time || *time <= 0) {
+    result.reason = "nothing to compare was measured";
+    return result;
+  }
+  result.share_of_time = most->second / *time;
+  if (*result.share_of_time > 1) {
+    result.reason = most->first +
+                    " was faster than its ceiling: the data stayed in caches, or the "
+                    "ceiling's own measurement is not the best case";
+  } else if (*result.share_of_time >= kBinds) {
+    result.limit = most->first;
+  } else {
+    result.limit = kernel_time && *kernel_time < kBinds * *time ? "launch" : "latency";
+  }
+  return result;
 }
 
 nlohmann::json roofline(const reports::Workload& workload,
@@ -113,14 +142,11 @@ nlohmann::json roofline(const reports::Workload& workload,
     }
     if (const auto* row = native_row(workload, name)) {
       const auto seconds = limits(row->metrics, workload.metrics, ceilings);
-      const auto most =
-          std::max_element(seconds.begin(), seconds.end(),
-                           [](const auto& a, const auto& b) { return a.second < b.second; });
       const auto time = value_of(row->metrics, "time");
-      if (most != seconds.end()) point["binds"] = most->first;
-      if (most != seconds.end() && time && *time > 0) {
-        point["share_of_limit"] = most->second / *time;
-      }
+      const auto bound = binding(seconds, time, value_of(row->metrics, "kernel_time"));
+      if (bound.limit) point["binds"] = *bound.limit;
+      if (bound.share_of_time) point["share_of_limit"] = *bound.share_of_time;
+      if (!bound.reason.empty()) point["reason"] = bound.reason;
       point["limits"] = seconds;
       if (time && sum.floor > 0) point["time_over_floor"] = *time / sum.floor;
       const auto read = value_of(row->metrics, "dram_read");

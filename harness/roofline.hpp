@@ -27,15 +27,27 @@ std::optional<double> floor_time(const std::vector<workloads::RangeSpec>& ranges
 ///   fp32    (flops_issued - flops_tensor) / peak_fp32
 ///   mufu    transcendentals_issued / peak_transcendentals
 ///   issue   instructions_issued / peak_instructions
-///   launch  time - kernel_time_union: the device ran no kernel of the component
 ///   compute flops / measured GEMM rate, only where tensor and fp32 are not known
 /// `row` is the component's row of an attribution, `whole` the workload's metrics.
 std::map<std::string, double> limits(const std::vector<reports::Metric>& row,
                                      const std::vector<reports::Metric>& whole,
                                      const workloads::Ceilings& ceilings);
 
+/// What holds a component back, by its limits and its measured time (s).
+struct Binding {
+  std::optional<std::string> limit;     ///< a limit, "launch" or "latency"; empty: see reason
+  std::optional<double> share_of_time;  ///< the longest limit / time
+  std::string reason;                   ///< why there is no limit
+};
+
+/// The longest limit, when it is at least half of the time. Below that nothing is used up:
+/// "latency", or "launch" where kernels ran for less than half of the time (`kernel_time`, when
+/// known). A limit above the time binds nothing: the ceiling that it stands on was exceeded.
+Binding binding(const std::map<std::string, double>& limits, std::optional<double> time,
+                std::optional<double> kernel_time);
+
 /// The workload's roofline: ceilings, measured and of the hardware, and per native component its
-/// intensity, floor, measured time over floor, limits and which of them binds. Reads the native
+/// intensity, floor, measured time over floor, limits and what binds. Reads the native
 /// attribution.
 nlohmann::json roofline(const reports::Workload& workload,
                         const std::vector<workloads::RangeSpec>& ranges,

@@ -154,6 +154,10 @@ class ActivityProbe : public Probe {
     if (walls.empty()) throw reports::EnvironmentError("interrupted before the first traced run");
     const auto log = tracer.collect();
     auto map = map_activities(log, specs, walls.size());
+    if (map.found + map.missed == 0) {
+      throw reports::EnvironmentError("CUPTI recorded no kernel of " +
+                                      std::to_string(walls.size()) + " runs");
+    }
     add_occupancy(execution.spec().device_index, map);
     put_activity(target.metrics, map.whole);
     for (std::size_t i = 0; i < specs.size(); ++i) {

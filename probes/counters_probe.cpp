@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -148,16 +149,20 @@ class CountersProbe : public Probe {
 #endif
   }
 
+  /// Every metric of the default sets, so that a reader of the report meets each with its reason.
   void missing_metrics(const Availability& why, reports::Workload& target) const override {
-    const auto missing = [&](std::vector<reports::Metric>& metrics) {
-      put_missing(metrics,
-                  {"dram_read", "dram_write", "l2_bytes", "flops_issued", "flops_tensor",
-                   "transcendentals_issued", "instructions_issued"},
-                  kSource, why.reason);
-    };
-    missing(target.metrics);
-    for (std::size_t i = 0; i < target.ranges.size(); ++i) {
-      if (!target.ranges[i].component.empty()) missing(target.ranges[i].metrics);
+    for (const auto& set : load_metric_sets(ProbeOptions{}.metric_sets, "bf16")) {
+      for (const auto& [id, formula] : set.metrics) {
+        const auto own = set.defined_here.find(id);
+        auto missing = own != set.defined_here.end() ? own->second : make_missing(id, kSource, "");
+        missing.reason = why.reason;
+        put(target.metrics, missing);
+        const bool of_ranges = std::find(set.of_the_whole.begin(), set.of_the_whole.end(), id) ==
+                               set.of_the_whole.end();
+        for (auto& range : target.ranges) {
+          if (of_ranges && !range.component.empty()) put(range.metrics, missing);
+        }
+      }
     }
   }
 

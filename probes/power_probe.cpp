@@ -62,7 +62,7 @@ class PowerProbe : public Probe {
     };
     run_for(execution, 0.2, options);  // the clocks settle under load
     const auto start = Clock::now();
-    const auto before = nvml.energy_millijoules().value_or(0);
+    const auto before = nvml.energy_millijoules();
     std::size_t runs = 0;
     auto last_sample = start;
     while (since(start) < kSeconds && !stop(options)) {
@@ -75,17 +75,26 @@ class PowerProbe : public Probe {
       }
     }
     const double seconds = since(start);
-    const auto after = nvml.energy_millijoules().value_or(before);
+    const auto after = nvml.energy_millijoules();
     if (runs == 0) return missing_metrics({false, "interrupted before the first run", ""}, target);
     if (clocks.empty()) sample();
 
-    const double joules = static_cast<double>(after - before) * 1e-3;
-    const double each = joules / static_cast<double>(runs);
-    put(target.metrics, make_metric("power", joules / seconds, kSource));
-    put(target.metrics, make_metric("energy", each, kSource));
-    put(target.metrics,
-        make_metric("energy_per_token", each / tokens_per_run(execution.spec()), kSource));
-    put(target.metrics, make_sampled("sm_clock", std::move(clocks), kSource));
+    if (before && after && *after >= *before) {
+      const double joules = static_cast<double>(*after - *before) * 1e-3;
+      const double each = joules / static_cast<double>(runs);
+      put(target.metrics, make_metric("power", joules / seconds, kSource));
+      put(target.metrics, make_metric("energy", each, kSource));
+      put(target.metrics,
+          make_metric("energy_per_token", each / tokens_per_run(execution.spec()), kSource));
+    } else {
+      put_missing(target.metrics, {"power", "energy", "energy_per_token"}, kSource,
+                  "the energy counter could not be read");
+    }
+    if (clocks.empty()) {
+      put_missing(target.metrics, {"sm_clock"}, kSource, "the clock could not be read");
+    } else {
+      put(target.metrics, make_sampled("sm_clock", std::move(clocks), kSource));
+    }
     report_throttling(throttled, target);
   }
 

@@ -169,10 +169,9 @@ std::string bound_text(const Workload& w, const std::string& component) {
     if (point.value("component", "") != component) continue;
     const auto binds = point.find("binds"), share = point.find("share_of_limit");
     if (binds == point.end() || !binds->is_string()) return "";
-    if (share == point.end() || !share->is_number()) return binds->get<std::string>();
-    const double part = share->get<double>();
-    if (part > 1) return "";  // it never left the caches: these ceilings do not bound it
-    return binds->get<std::string>() + " " + human_percent(part);
+    const bool resource = *binds != "latency" && *binds != "launch";
+    if (!resource || share == point.end() || !share->is_number()) return binds->get<std::string>();
+    return binds->get<std::string>() + " " + human_percent(share->get<double>());
   }
   return "";
 }

@@ -46,11 +46,25 @@ TEST_CASE("what a component did is divided by what each resource can do") {
                                       metric("kernel_time", 9.5),
                                       metric("transcendentals_issued", 16),
                                       metric("instructions_issued", 90)};
-  const std::map<std::string, double> counted = {{"dram", 8}, {"tensor", 4},  {"fp32", 2},
-                                                 {"mufu", 2}, {"issue", 4.5}, {"launch", 0.5}};
+  const std::map<std::string, double> counted = {
+      {"dram", 8}, {"tensor", 4}, {"fp32", 2}, {"mufu", 2}, {"issue", 4.5}};
   CHECK(harness::limits(row, whole, ceilings) == counted);
   // Without counters the formulas stand in.
   const std::map<std::string, double> stated = {{"dram", 7}, {"compute", 3}};
   row.resize(3);
   CHECK(harness::limits(row, {}, ceilings) == stated);
+}
+
+TEST_CASE("the longest limit binds when it takes half of the time or more") {
+  const std::map<std::string, double> limits = {{"dram", 6}, {"issue", 3}};
+  CHECK(harness::binding(limits, 10.0, 9.0).limit == "dram");
+  CHECK(*harness::binding(limits, 10.0, 9.0).share_of_time == Approx(0.6));
+  CHECK(harness::binding(limits, 20.0, 19.0).limit == "latency");
+  CHECK(harness::binding(limits, 20.0, 9.0).limit == "launch");
+  CHECK(harness::binding(limits, 20.0, std::nullopt).limit == "latency");
+  const auto exceeded = harness::binding(limits, 5.0, std::nullopt);
+  CHECK_FALSE(exceeded.limit.has_value());
+  CHECK(exceeded.reason.find("dram") == 0);
+  CHECK_FALSE(harness::binding({}, 5.0, std::nullopt).limit.has_value());
+  CHECK_FALSE(harness::binding(limits, std::nullopt, std::nullopt).limit.has_value());
 }

@@ -48,7 +48,7 @@ TEST_CASE("operations are weighted as Nsight Compute's roofline does") {
   CHECK(with_one("_hmul_") == 2);
   CHECK(with_one("_hfma_") == 4);
   CHECK(with_one("_dfma_") == 2);
-  CHECK(with_one("ops_path_tensor") == 1);
+  CHECK(with_one("ops_path_tensor") == 2);  // the run's type, and TF32
 }
 
 TEST_CASE("ids that only the sets define come with unit, class and text") {
@@ -95,10 +95,10 @@ TEST_CASE("every metric of every set resolves on GH100, in the passes it is know
     CHECK_FALSE(metric.terms.empty());
   }
   CHECK(passes("GH100", on_chip("GH100", {"traffic"}, "bf16")) == 1);
-  CHECK(passes("GH100", on_chip("GH100", {"traffic", "flops", "transcendental"}, "bf16")) == 3);
-  CHECK(passes("GH100", on_chip("GH100", ProbeOptions{}.metric_sets, "bf16")) == 3);
+  CHECK(passes("GH100", on_chip("GH100", {"traffic", "flops", "transcendental"}, "bf16")) == 4);
+  CHECK(passes("GH100", on_chip("GH100", ProbeOptions{}.metric_sets, "bf16")) == 4);
   CHECK(passes("GH100", on_chip("GH100", {"traffic", "transcendental", "tensor_bf16"}, "bf16")) <=
-        2);
+        3);
   auto simt = load_metric_sets({"flops"}, "none");
   simt.front().metrics["flops_issued"].erase("tensor");
   const cupti::MetricHost host("GH100");
@@ -135,8 +135,8 @@ TEST_CASE("alternatives follow the chip") {
   CHECK(find(on_chip("GB202", {"traffic"}, "bf16"), "dram_read").blank.hw_metric ==
         "dram__bytes_op_read.sum");
   CHECK(find(on_chip("GH100", {"flops"}, "fp16"), "flops_tensor").blank.hw_metric ==
-        "sm__ops_path_tensor_src_fp16.sum");
-  CHECK(find(on_chip("GA100", {"flops"}, "fp16"), "flops_tensor").terms.size() == 2);
+        "sm__ops_path_tensor_src_fp16.sum + sm__ops_path_tensor_src_tf32_dst_fp32.sum");
+  CHECK(find(on_chip("GA100", {"flops"}, "fp16"), "flops_tensor").terms.size() == 3);
   const auto integrated = on_chip("GB10B", {"traffic"}, "bf16");
   CHECK(find(integrated, "dram_read").reason.find("dram__bytes_read.sum") != std::string::npos);
   CHECK(find(integrated, "l2_bytes").reason.empty());
