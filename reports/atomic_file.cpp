@@ -1,5 +1,6 @@
 #include "reports/atomic_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -88,7 +89,8 @@ bool give_name(const fs::path& target, Temporary& temporary) {
 
 bool write_all(int fd, std::string_view content) {
   while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
+    const ssize_t written =
+        ::write(fd, content.data(), std::min<std::size_t>(content.size(), 1U << 30U));
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return false;
     content.remove_prefix(static_cast<std::size_t>(written));
@@ -96,9 +98,10 @@ bool write_all(int fd, std::string_view content) {
   return true;
 }
 
-bool is_special(const fs::path& target) {
+/// A device, pipe or socket, by itself or behind links.
+bool is_special(const fs::path& path) {
   std::error_code error;
-  const auto status = fs::status(target, error);
+  const auto status = fs::status(path, error);
   return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
@@ -112,16 +115,17 @@ bool is_special(const fs::path& target) {
 void require_writable(const fs::path& path) {
   if (path.empty()) throw InputError("the output path is empty: name a file");
   const std::string shown = path.string();
+  // Before any link is followed by its text: that of /proc/self/fd/1 names no file.
+  if (is_special(path)) {
+    if (::access(path.c_str(), W_OK) != 0) {
+      throw InputError(shown + ": cannot write: " + reason(errno) + "; choose another file");
+    }
+    return;
+  }
   const fs::path target = resolve(path);
   std::error_code error;
   if (fs::is_directory(target, error) || !target.has_filename()) {
     throw InputError(shown + ": is a directory: name a file in it");
-  }
-  if (is_special(target)) {
-    if (::access(target.c_str(), W_OK) != 0) {
-      throw InputError(shown + ": cannot write: " + reason(errno) + "; choose another file");
-    }
-    return;
   }
   const fs::path folder = folder_of(target);
   struct stat info {};
@@ -143,15 +147,23 @@ void require_writable(const fs::path& path) {
   }
 }
 
-void write_atomically(const fs::path& path, std::string_view content) {
-  require_writable(path);
-  const fs::path target = resolve(path);
+struct AtomicFile::State {
+  fs::path path, target;
+  bool special = false;  ///< a device or pipe: written as it is
   Temporary temporary;
-  if (is_special(target)) {
-    temporary.fd = ::open(target.c_str(), O_WRONLY | O_CLOEXEC);
-    if (temporary.fd < 0 || !write_all(temporary.fd, content)) fail_disk(path, errno);
+};
+
+AtomicFile::AtomicFile(const fs::path& path) : state_(std::make_unique<State>()) {
+  require_writable(path);
+  auto& [shown, target, special, temporary] = *state_;
+  shown = path;
+  special = is_special(path);
+  if (special) {
+    temporary.fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (temporary.fd < 0) fail_disk(path, errno);
     return;
   }
+  target = resolve(path);
   open_beside(target, temporary);
   if (temporary.fd < 0) fail_disk(path, errno);
   struct stat existing {};
@@ -159,15 +171,32 @@ void write_atomically(const fs::path& path, std::string_view content) {
       ::fchmod(temporary.fd, existing.st_mode & 07777) != 0) {
     fail_disk(path, errno);
   }
-  if (!write_all(temporary.fd, content) || ::fsync(temporary.fd) != 0 ||
-      !give_name(target, temporary) || ::rename(temporary.name.c_str(), target.c_str()) != 0) {
-    fail_disk(path, errno);
+}
+
+AtomicFile::~AtomicFile() = default;
+
+void AtomicFile::write(std::string_view content) {
+  if (!write_all(state_->temporary.fd, content)) fail_disk(state_->path, errno);
+}
+
+void AtomicFile::commit() {
+  auto& [shown, target, special, temporary] = *state_;
+  if (special) return;
+  if (::fsync(temporary.fd) != 0 || !give_name(target, temporary) ||
+      ::rename(temporary.name.c_str(), target.c_str()) != 0) {
+    fail_disk(shown, errno);
   }
   temporary.name.clear();
   // The rename itself reaches the disk with the folder.
   Temporary folder;
   folder.fd = ::open(folder_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (folder.fd >= 0) ::fsync(folder.fd);
+}
+
+void write_atomically(const fs::path& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
 }
 
 }  // namespace ssmprof::reports

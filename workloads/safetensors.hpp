@@ -50,8 +50,8 @@ std::map<std::string, HostTensor> read_safetensors(const std::filesystem::path& 
 /// (file names that leave the directory are refused).
 std::map<std::string, HostTensor> read_safetensors_directory(const std::filesystem::path& dir);
 
-/// Writes a file, whole or not at all (a temporary name, then a rename): fp32 tensors first, then
-/// the narrower ones, each by name; the data section starts at a multiple of 64 bytes. Throws
+/// Writes a file, whole or not at all (reports::AtomicFile): fp32 tensors first, then the narrower
+/// ones, each by name; the data section starts at a multiple of 64 bytes. Throws
 /// reports::InputError when the path is at fault, reports::EnvironmentError when the disk is.
 void write_safetensors(const std::filesystem::path& path,
                        const std::map<std::string, HostTensor>& tensors,

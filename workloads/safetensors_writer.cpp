@@ -1,16 +1,11 @@
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
+#include <cstdint>
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <utility>
+#include <string_view>
+#include <vector>
 
-#include "reports/error.hpp"
+#include "reports/atomic_file.hpp"
 #include "workloads/safetensors.hpp"
-#include "workloads/text.hpp"
 
 namespace ssmprof::workloads {
 
@@ -22,56 +17,9 @@ const char* format_name(kernels::DType dtype) {
   return dtype == kernels::DType::f32 ? "F32" : dtype == kernels::DType::f16 ? "F16" : "BF16";
 }
 
-/// A file under a temporary name beside its target; removed unless committed.
-class PendingFile {
- public:
-  explicit PendingFile(const std::filesystem::path& target)
-      : target_(target), temporary_(target.string() + ".XXXXXX") {
-    fd_ = ::mkstemp(temporary_.data());
-    if (fd_ < 0) fail();
-    opened_ = true;
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-  ~PendingFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (opened_) ::unlink(temporary_.c_str());
-  }
-
-  void write(const void* data, std::size_t size) {
-    const auto* bytes = static_cast<const char*>(data);
-    while (size > 0) {
-      const ssize_t written = ::write(fd_, bytes, std::min<std::size_t>(size, 1U << 30U));
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) fail();
-      bytes += written;
-      size -= static_cast<std::size_t>(written);
-    }
-  }
-
-  void commit() {
-    if (::fchmod(fd_, 0644) != 0 || ::fsync(fd_) != 0) fail();
-    const int fd = std::exchange(fd_, -1);
-    if (::close(fd) != 0) fail();
-    if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail();
-    opened_ = false;
-  }
-
- private:
-  [[noreturn]] void fail() const {
-    const int reason = errno;
-    const std::string message = target_.string() + ": cannot be written: " + std::strerror(reason);
-    if (reason == ENOSPC || reason == EDQUOT || reason == EIO) {
-      throw reports::EnvironmentError(message);
-    }
-    throw reports::InputError(message);
-  }
-
-  std::filesystem::path target_;
-  std::string temporary_;
-  int fd_ = -1;
-  bool opened_ = false;
-};
+std::string_view bytes_of(const void* data, std::size_t size) {
+  return {static_cast<const char*>(data), size};
+}
 
 }  // namespace
 
@@ -97,10 +45,10 @@ void write_safetensors(const std::filesystem::path& path,
   std::string text = header.dump();
   text.resize((text.size() + 8 + 63) / 64 * 64 - 8, ' ');  // the data starts at a multiple of 64
   const std::uint64_t length = text.size();
-  PendingFile file(path);
-  file.write(&length, sizeof length);
-  file.write(text.data(), text.size());
-  for (const auto* item : order) file.write(item->second.data, item->second.bytes());
+  reports::AtomicFile file(path);
+  file.write(bytes_of(&length, sizeof length));
+  file.write(text);
+  for (const auto* item : order) file.write(bytes_of(item->second.data, item->second.bytes()));
   file.commit();
 }
 

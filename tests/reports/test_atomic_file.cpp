@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <fstream>
 #include <iterator>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "reports/atomic_file.hpp"
 #include "reports/error.hpp"
@@ -86,11 +88,46 @@ TEST_CASE("writing replaces the whole file, keeps its mode and follows links") {
   CHECK(files_in(folder.path) == 2);
 }
 
-TEST_CASE("devices are written, not replaced; a full one is an error") {
-  write_atomically("/dev/null", "text");
-  CHECK(fs::is_character_file("/dev/null"));
-  if (fs::exists("/dev/full"))
-    CHECK_THROWS_AS(write_atomically("/dev/full", "x"), EnvironmentError);
+TEST_CASE("a pipe is written, not replaced, also behind a link") {
+  const TemporaryFolder folder;
+  const fs::path pipe = folder.path / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  fs::create_symlink("pipe", folder.path / "link");
+  const int reader = ::open(pipe.c_str(), O_RDWR | O_NONBLOCK);
+  REQUIRE(reader >= 0);
+  char text[16] = {};
+  write_atomically(pipe, "text");
+  CHECK(::read(reader, text, sizeof text) == 4);
+  write_atomically(folder.path / "link", "more text");
+  CHECK(::read(reader, text, sizeof text) == 9);
+  // A link of /proc, whose own text names no file.
+  const fs::path number = fs::path("/proc/self/fd") / std::to_string(reader);
+  write_atomically(number, "t");
+  CHECK(::read(reader, text, sizeof text) == 1);
+  ::close(reader);
+  CHECK(fs::is_fifo(fs::symlink_status(pipe)));
+  CHECK(fs::is_symlink(folder.path / "link"));
+  CHECK(files_in(folder.path) == 2);
+}
+
+TEST_CASE("a file written in pieces appears at the end, or not at all") {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path / "pieces";
+  write_atomically(path, "old");
+  {
+    AtomicFile file(path);
+    file.write("half");
+  }
+  CHECK(content(path) == "old");
+  CHECK(files_in(folder.path) == 1);
+  AtomicFile file(path);
+  file.write("first ");
+  file.write("");
+  file.write("second");
+  CHECK(content(path) == "old");
+  file.commit();
+  CHECK(content(path) == "first second");
+  CHECK(files_in(folder.path) == 1);
 }
 
 TEST_CASE("a writer that is killed leaves the old file or the new one, whole") {

@@ -1,5 +1,8 @@
 #include <cstring>
+#include <fcntl.h>
 #include <limits>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "workloads/safetensors.hpp"
 
@@ -60,6 +63,33 @@ TEST_CASE("other element types are read over and refused only when asked for") {
   CHECK(file.tensor("f").elements() == 1);
   CHECK(contains(error_of([&] { file.tensor("i"); }), "\"i\" is I64"));
   CHECK(contains(error_of([&] { file.tensor("none"); }), "no tensor \"none\""));
+}
+
+TEST_CASE("a link is followed, a pipe is filled, and neither is replaced") {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  std::map<std::string, HostTensor> tensors;
+  tensors["a"] = from_floats({1, 2, 3}, {3}, DType::f32);
+  write_file(folder / "target.safetensors", "old");
+  ::chmod((folder / "target.safetensors").c_str(), 0640);
+  fs::create_symlink("target.safetensors", folder / "link.safetensors");
+  write_safetensors(folder / "link.safetensors", tensors);
+  CHECK(fs::is_symlink(folder / "link.safetensors"));
+  CHECK(to_floats(read_safetensors(folder / "target.safetensors").at("a")) ==
+        std::vector<float>{1, 2, 3});
+  CHECK((fs::status(folder / "target.safetensors").permissions() & fs::perms::all) ==
+        static_cast<fs::perms>(0640));
+
+  const auto size = fs::file_size(folder / "target.safetensors");
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const int reader = ::open((folder / "pipe").c_str(), O_RDWR | O_NONBLOCK);
+  REQUIRE(reader >= 0);
+  write_safetensors(folder / "pipe", tensors);
+  std::vector<char> bytes(2 * size);
+  CHECK(::read(reader, bytes.data(), bytes.size()) == static_cast<ssize_t>(size));
+  ::close(reader);
+  CHECK(fs::is_fifo(fs::symlink_status(folder / "pipe")));
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 3);
 }
 
 TEST_CASE("shards are put together by their index") {
