@@ -10,7 +10,9 @@ namespace ssmprof::kernels {
 ///   Δ = softplus(delta + delta_bias)         (softplus only when delta_softplus)
 ///   h[t] = exp(Δ[t]·A)·h[t-1] + Δ[t]·B[t]·u[t]     per (batch, channel, state)
 ///   out[t] = (Σ_n C[t,n]·h[t,n] + D·u[t]) · SiLU(z[t])   (gate only when z is given)
-/// Arithmetic and states in fp32. 1 ≤ state ≤ 256, any length ≥ 1.
+/// Arithmetic and states in fp32, with one exception: on CUDA, 16-bit tensors and state ≤ 64 sum
+/// Σ_n C·h in TF32 products on the tensor cores (C is exact, h loses the bits below 2^-10 of its
+/// value and gets their mean back; the state itself keeps them). 1 ≤ state ≤ 256, any length ≥ 1.
 struct SelectiveScanArgs {
   DType dtype = DType::f32;  ///< u, delta, b, c, z, out
   std::int64_t batch = 0, length = 0, channels = 0, state = 0;
