@@ -19,6 +19,11 @@ Metric metric(const char* id, const char* unit, MetricClass cls, const char* sou
   return m;
 }
 
+/// A rate, or null where nobody measured it.
+nlohmann::json known(double rate) {
+  return rate > 0 ? nlohmann::json(rate) : nlohmann::json(nullptr);
+}
+
 }  // namespace
 
 std::string kernel_workload_id(const kernels::bench::Measurement& m) {
@@ -41,13 +46,15 @@ reports::Workload kernel_workload(const kernels::bench::Measurement& m,
                        {"implementation", m.implementation},
                        {"dtype", kernels::name_of(m.shape.dtype)},
                        {"device", rates.device},
+                       {"timing", m.timing},
                        {"launches_per_sample", m.launches},
                        {"input_sets", m.sets},
                        {"error_sample", m.sample},
                        {"floor_formula", m.floor.formula},
-                       {"copy_bytes_per_second", rates.copy_bytes_per_second},
-                       {"gemm_flops_per_second", rates.gemm_flops_per_second},
-                       {"clock_hz", rates.clock_hz}};
+                       {"copy_bytes_per_second", known(rates.copy_bytes_per_second)},
+                       {"gemm_flops_per_second", known(rates.gemm_flops_per_second)},
+                       {"clock_hz", known(rates.clock_hz)}};
+  if (!m.timing_note.empty()) workload.settings["timing_note"] = m.timing_note;
   for (const auto& [name, value] : m.shape.sizes) workload.settings[name] = value;
 
   const std::string& why = m.error_message;
@@ -69,9 +76,19 @@ reports::Workload kernel_workload(const kernels::bench::Measurement& m,
   timed("flops_per_second", "FLOP/s", "derived from time", m.flops_per_second);
   timed("bytes_per_second", "B/s", "derived from time", m.bytes_per_second);
   timed("transcendentals_per_second", "1/s", "derived from time", m.mufu_per_second);
-  timed("cycles", "1", "derived from time", m.cycles);
-  timed("time_floor", "s", "formula", m.floor.seconds);
-  timed("floor_share", "1", "derived from time", m.percent_of_floor / 100);
+  // What needs a rate of the device that is unknown here (the clock of a CPU) is missing.
+  const auto against = [&](const char* id, const char* unit, double value, const char* rate) {
+    workload.metrics.push_back(metric(id, unit, MetricClass::stochastic, "derived from time", value,
+                                      !why.empty() ? why
+                                      : value > 0
+                                          ? ""
+                                          : std::string("the device's ") + rate + " is not known"));
+  };
+  against("transcendentals_share", "1", m.mufu_share, "rate of special functions");
+  against("issue_share_min", "1", m.issue_share, "issue rate");
+  against("cycles", "1", m.cycles, "clock");
+  against("time_floor", "s", m.floor.seconds, "copy rate");
+  against("floor_share", "1", m.percent_of_floor / 100, "copy rate");
   workload.metrics.push_back(metric("error", "1", MetricClass::semi_deterministic, "fp64 reference",
                                     m.error, std::isfinite(m.error) ? "" : why));
   if (!why.empty()) {

@@ -11,7 +11,7 @@ namespace {
 using Interval = std::pair<std::uint64_t, std::uint64_t>;
 
 double seconds(std::uint64_t nanoseconds) {
-  return static_cast<double>(nanoseconds) * 1e-9;
+  return static_cast<double>(nanoseconds) / 1e9;
 }
 
 /// Kernels of one run, in one range or overall.

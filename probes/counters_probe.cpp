@@ -79,7 +79,9 @@ void put_counted(const ResolvedMetric& metric, const Counted& counted,
       if (!reports::is_additive(metric.blank) && counted.ranges[i].empty()) {
         put(metrics, absent(metric, "nothing was launched in the range"));
       } else {
-        put(metrics, filled(metric, sums[i], counted.passes));
+        auto value = filled(metric, sums[i], counted.passes);
+        value.hw_metric.clear();  // the workload's metric names it once
+        put(metrics, std::move(value));
       }
       if (specs[i].leaf) leaves += sums[i];
     }
@@ -198,9 +200,10 @@ class CountersProbe : public Probe {
     }
     add_diagnostic(target, "counters.passes", Level::info,
                    std::to_string(resolved.hardware.size()) + " hardware metrics of " +
-                       device->chip() + " in " + std::to_string(counted.passes) +
-                       " passes; ranges in " + std::to_string(counted.sessions - 1) +
-                       " sessions and the whole in one; " + std::to_string(counted.runs) + " runs");
+                       device->chip() + " in " + std::to_string(counted.passes) + " passes; " +
+                       std::to_string(counted.sessions) +
+                       (counted.sessions == 1 ? " session, " : " sessions, ") +
+                       std::to_string(counted.runs) + " runs");
   }
 
   /// One device for all workloads: opening it takes long.

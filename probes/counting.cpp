@@ -51,20 +51,20 @@ class EntryCounter : public workloads::RangeObserver {
   std::vector<std::size_t> entries;
 };
 
-bool replay(CounterSession& session, Counted& counted, bool (*interrupted)(),
-            const std::function<void()>& run) {
+/// Repeats the run until all passes are collected; false, with a problem, when that cannot be.
+bool replay(CounterSession& session, const std::function<void()>& run, bool (*interrupted)(),
+            std::vector<std::string>& problems) {
   for (std::size_t pass = 0;; ++pass) {
     if (interrupted != nullptr && interrupted()) {
-      counted.problems.emplace_back("interrupted while counting");
+      problems.emplace_back("interrupted while counting");
       return false;
     }
     if (pass == kMaxPasses) {
-      counted.problems.emplace_back("the counters asked for more passes than can be");
+      problems.emplace_back("the counters asked for more passes than can be");
       return false;
     }
     session.start();
     run();
-    ++counted.runs;
     if (session.stop()) return true;
   }
 }
@@ -91,38 +91,46 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     execution.synchronize();
   }
   const std::size_t limit = std::max<std::size_t>(1, device.max_ranges(hardware));
-  for (auto begin = leaves.begin(); begin != leaves.end();) {
+  bool whole = false;
+  for (auto begin = leaves.begin(); !whole;) {
     auto end = begin;
     std::size_t opened = 0;
     while (end != leaves.end() && (opened == 0 || opened + entries.entries[*end] <= limit)) {
       opened += entries.entries[*end++];
     }
-    if (opened == 0) break;  // none of the leaves runs
-    const auto session = device.open(hardware, opened);
+    // The last session counts the whole too where it has room: opening one takes long.
+    whole = end == leaves.end() && opened + 1 <= limit;
+    const auto session = device.open(hardware, opened + (whole ? 1 : 0));
     ++counted.sessions;
     CountingObserver observer(ranges, *session);
     observer.choose(begin, end);
-    const bool complete = replay(*session, counted, interrupted, [&] {
-      observer.reset();
-      execution.run(&observer);
-      execution.synchronize();
-    });
+    const bool complete = replay(
+        *session,
+        [&] {
+          if (opened > 0) {
+            observer.reset();
+            execution.run(&observer);
+            execution.synchronize();
+            ++counted.runs;
+          }
+          if (!whole) return;
+          session->push(kWhole);
+          execution.run(nullptr);
+          execution.synchronize();
+          session->pop();
+          ++counted.runs;
+        },
+        interrupted, counted.problems);
     if (!complete) return counted;
-    for (const auto& [name, values] : session->results()) add_result(counted, name, values);
+    for (const auto& [name, values] : session->results()) {
+      if (name == kWhole) {
+        counted.whole = values;
+      } else {
+        add_result(counted, name, values);
+      }
+    }
     begin = end;
   }
-  const auto session = device.open(hardware, 1);
-  ++counted.sessions;
-  const bool complete = replay(*session, counted, interrupted, [&] {
-    session->push(kWhole);
-    execution.run(nullptr);
-    execution.synchronize();
-    session->pop();
-  });
-  if (!complete) return counted;
-  const auto results = session->results();
-  if (const auto found = results.find(kWhole); found != results.end())
-    counted.whole = found->second;
   return counted;
 }
 

@@ -49,7 +49,7 @@ struct Counted {
 };
 
 /// Counts the chosen leaves (indices into execution.ranges()), one user range each, in as many
-/// sessions as they need; then everything once more as one range. A leaf that is entered more than
+/// sessions as they need, and everything once more as one range. A leaf that is entered more than
 /// once in a run is the sum. Runs the same ranges without counting first. Stops early, with
 /// a problem, when `interrupted` answers true (it may be null).
 Counted count_ranges(workloads::Execution& execution, const std::vector<int>& leaves,

@@ -1,4 +1,6 @@
 // Times on CUDA: events on the execution's stream.
+#include <cmath>
+
 #include "probes/run_timer.hpp"
 #include "reports/error.hpp"
 
@@ -32,7 +34,8 @@ class Event {
   double seconds_from(const Event& start) const {
     float milliseconds = 0;
     check_cuda(cudaEventElapsedTime(&milliseconds, start.handle_, handle_), "cudaEventElapsedTime");
-    return static_cast<double>(milliseconds) * 1e-3;
+    // Half a microsecond is what events resolve: digits below a nanosecond are the float's.
+    return std::round(static_cast<double>(milliseconds) * 1e6) / 1e9;
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "reports/error.hpp"
+#include "reports/json_text.hpp"
 
 namespace ssmprof::reports {
 namespace {
@@ -239,7 +240,7 @@ nlohmann::json to_json(const Report& report) {
 }
 
 std::string dump(const Report& report) {
-  return report_json(report).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(report_json(report));
 }
 
 }  // namespace ssmprof::reports

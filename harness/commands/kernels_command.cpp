@@ -1,19 +1,20 @@
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
-#include <map>
 
 #include "harness/command.hpp"
 #include "harness/interrupt.hpp"
 #include "harness/kernel_report.hpp"
+#include "harness/kernel_shapes.hpp"
+#include "harness/kernel_table.hpp"
 #include "harness/names.hpp"
 #include "harness/output.hpp"
 #include "harness/progress.hpp"
-#include "harness/sweep.hpp"
 #include "kernels/bench/device.hpp"
+#include "kernels/bench/host_rates.hpp"
 #include "kernels/bench/peer.hpp"
 #include "kernels/cuda_device.hpp"
 #include "workloads/ceilings.hpp"
+#include "workloads/kernel_rival.hpp"
 
 namespace ssmprof::harness {
 namespace {
@@ -24,30 +25,27 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  ssmprof kernels --kernel scan --preset mamba-2.8b --seqlen 2048,8192\n"
     "  ssmprof kernels --kernel scan --batch 1 --seqlen 8192 --dim 5120 --state 16 -o scan.json\n"
+    "  ssmprof kernels --kernel scan,conv --against libtorch\n"
     "  ssmprof kernels --kernel scan --peer ./librival.so\n"
+    "  ssmprof kernels --kernel gate --device cpu --dim 1536\n"
     "\n"
     "Every kernel is checked against fp64 before it is timed, inside a CUDA graph with inputs\n"
-    "rotated past the L2 cache. --list shows the kernels, their sizes and presets.";
+    "rotated past the L2 cache (on the CPU: by the host's clock). --list shows the kernels, their "
+    "sizes and presets.";
 
 class KernelsCommand : public Command {
  public:
   std::string_view name() const override { return "kernels"; }
   std::string_view summary() const override {
-    return "Check and time the native kernels at published or given shapes (GPU)";
+    return "Check and time the native kernels at published or given shapes";
   }
 
   void declare(CLI::App& app) override {
-    app.add_option("--kernel", kernels_, "Kernels, comma-separated (default: all)");
-    app.add_option("--preset", presets_, "Published models whose sizes to use, comma-separated");
-    app.add_option("--batch", batch_, "Batch sizes: 1,8 or 1:64:x2");
-    app.add_option("--seqlen", seqlen_, "Lengths: 2048 or 512:8192:x4");
-    for (auto& [name, value] : named_) {
-      std::string option = "--" + name;
-      std::replace(option.begin(), option.end(), '_', '-');
-      app.add_option(option, value, "Size '" + name + "' of the kernels that have it");
-    }
-    app.add_option("--size", sizes_, "Other sizes, NAME=VALUE, comma-separated");
-    app.add_option("--dtype", dtypes_, "fp32, bf16, fp16, comma-separated")->capture_default_str();
+    shapes_.declare(app);
+    app.add_option("--device", device_, "cuda or cpu")->capture_default_str();
+    app.add_option("--threads", threads_, "CPU threads (default: all)");
+    app.add_option("--against", against_,
+                   "Time the same operations of a host library beside ours: libtorch");
     app.add_option("--peer", peers_, "Shared library of another implementation, timed beside ours")
         ->type_name("LIB.so");
     app.add_option("--samples", samples_, "Timed samples per shape")->capture_default_str();
@@ -60,34 +58,31 @@ class KernelsCommand : public Command {
   reports::ExitCode run() override {
     const auto all = bench::make_cases();
     if (list_) return print_cases(all);
-    const auto chosen = choose(all);
-    const auto shapes = shapes_of(chosen);
+    const auto shapes = shapes_.of(all);
     if (samples_ < 6 || samples_ > 100000) {
       throw reports::InputError("--samples: " + std::to_string(samples_) +
                                 " is outside 6 … 100000");
     }
     require_output(output_);
-    const auto peers = open_peers();
-    if (kernels::cuda_device_count() == 0) {
+    const auto spec = spec_of_run();
+    auto rivals = open_peers();
+    if (spec.device == kernels::Device::cuda && kernels::cuda_device_count() == 0) {
       throw reports::EnvironmentError("kernels: no CUDA device here (" +
-                                      kernels::why_no_cuda_device() + "): see 'ssmprof doctor'");
+                                      kernels::why_no_cuda_device() +
+                                      "): see 'ssmprof doctor', or use --device cpu");
     }
-    workloads::ExecutionSpec spec;
-    spec.device = kernels::Device::cuda;
+    if (!against_.empty()) rivals.push_back(library_rival(spec));
     auto report = new_report(reports::Report::Kind::run, spec);
-    auto rates = bench::measure_rates();
-    rates.gemm_flops_per_second = workloads::measure_ceilings(gemm_spec()).gemm_flops_per_second;
-    print_rates(rates);
+    const auto rates = measured_rates(spec);
+    if (!quiet_) print_kernel_rates(rates);
     Progress progress(static_cast<int>(shapes.size()), !quiet_);
     bool good = true;
     for (const auto& [which, shape] : shapes) {
       if (interrupted()) break;
       progress.begin(which->name());
-      bench::RunOptions options;
-      options.samples = samples_;
-      for (const auto& m : bench::run_case(*which, shape, rates, options, raw(peers))) {
+      for (const auto& m : measure(*which, shape, rates, rivals)) {
         progress.clear();
-        if (!quiet_) print(m);
+        if (!quiet_) print_kernel(m);
         good = good && m.error_message.empty();
         report.workloads.push_back(kernel_workload(m, rates));
       }
@@ -98,95 +93,61 @@ class KernelsCommand : public Command {
   }
 
  private:
-  using Shapes = std::vector<std::pair<const bench::KernelCase*, bench::Shape>>;
-  using Peers = std::vector<std::unique_ptr<bench::Peer>>;
+  using Rivals = std::vector<std::unique_ptr<bench::Rival>>;
 
-  static workloads::ExecutionSpec gemm_spec() {
+  workloads::ExecutionSpec spec_of_run() const {
     workloads::ExecutionSpec spec;
-    spec.device = kernels::Device::cuda;
-    spec.dtype = kernels::DType::bf16;
+    spec.device = parse_name<kernels::Device>(
+        "--device", device_, {{"cuda", kernels::Device::cuda}, {"cpu", kernels::Device::cpu}});
+    if (threads_ < 0 || threads_ > 4096) {
+      throw reports::InputError("--threads: " + std::to_string(threads_) + " is outside 0 … 4096");
+    }
+    spec.threads = threads_;
+    if (!against_.empty() && against_ != "libtorch") {
+      refuse_name("--against", against_, {"libtorch"});
+    }
     return spec;
   }
 
-  std::vector<const bench::KernelCase*> choose(
-      const std::vector<std::unique_ptr<bench::KernelCase>>& all) const {
-    std::vector<const bench::KernelCase*> chosen;
-    std::vector<std::string> known;
-    for (const auto& one : all) known.push_back(one->name());
-    for (const auto& name : kernels_.empty() ? known : parse_names("--kernel", kernels_)) {
-      const auto found = std::find(known.begin(), known.end(), name);
-      if (found == known.end()) refuse_name("--kernel", name, known);
-      chosen.push_back(all[static_cast<std::size_t>(found - known.begin())].get());
+  static std::unique_ptr<bench::Rival> library_rival(const workloads::ExecutionSpec& spec) {
+    auto rival = workloads::make_library_rival(spec);
+    if (!rival) {
+      throw reports::EnvironmentError(
+          "kernels --against libtorch: this ssmprof was built without LibTorch: configure with "
+          "-DSSMPROF_TORCH=ON");
     }
-    return chosen;
+    return rival;
   }
 
-  std::map<std::string, std::int64_t> given_sizes() const {
-    std::map<std::string, std::int64_t> sizes;
-    for (const auto& [name, value] : named_) {
-      if (!value.empty()) sizes[name] = parse_sweep("--" + name, value).at(0);
+  /// The device's copy and GEMM rates and clock, as far as this build can measure them.
+  static bench::Rates measured_rates(workloads::ExecutionSpec spec) {
+    const bool cuda = spec.device == kernels::Device::cuda;
+    auto rates = cuda ? bench::measure_rates() : bench::measure_host_rates(spec.threads);
+    if (rates.gemm_flops_per_second == 0) {
+      spec.dtype = cuda ? kernels::DType::bf16 : kernels::DType::f32;
+      rates.gemm_flops_per_second = workloads::measure_ceilings(spec).gemm_flops_per_second;
     }
-    if (sizes_.empty()) return sizes;
-    for (const auto& text : parse_names("--size", sizes_)) {
-      const auto equals = text.find('=');
-      if (equals == std::string::npos || equals == 0) {
-        throw reports::InputError("--size: '" + text + "' is not NAME=VALUE");
-      }
-      const std::string value = text.substr(equals + 1);
-      sizes[text.substr(0, equals)] = value == "0" ? 0 : parse_sweep("--size", value).at(0);
-    }
-    return sizes;
+    return rates;
   }
 
-  Shapes shapes_of(const std::vector<const bench::KernelCase*>& chosen) const {
-    const auto dtypes = parse_names("--dtype", dtypes_);
-    const auto presets =
-        presets_.empty() ? std::vector<std::string>{""} : parse_names("--preset", presets_);
-    const auto batches =
-        batch_.empty() ? std::vector<std::int64_t>{0} : parse_sweep("--batch", batch_);
-    const auto lengths =
-        seqlen_.empty() ? std::vector<std::int64_t>{0} : parse_sweep("--seqlen", seqlen_);
-    Shapes shapes;
-    for (const auto* which : chosen) {
-      for (const auto& dtype : dtypes) {
-        const auto type = parse_name<kernels::DType>("--dtype", dtype,
-                                                     {{"fp32", kernels::DType::f32},
-                                                      {"bf16", kernels::DType::bf16},
-                                                      {"fp16", kernels::DType::f16}});
-        for (const auto& preset : presets) {
-          for (const auto b : batches) {
-            for (const auto l : lengths) {
-              auto sizes = given_sizes();
-              if (b > 0) sizes["batch"] = b;
-              if (l > 0) sizes["seqlen"] = l;
-              add(shapes, *which, preset, type, sizes);
-            }
-          }
-        }
-      }
-    }
-    return shapes;
-  }
-
-  static void add(Shapes& shapes, const bench::KernelCase& which, const std::string& preset,
-                  kernels::DType dtype, std::map<std::string, std::int64_t> sizes) {
-    const auto options = which.options();
-    const bool has_length = std::any_of(options.begin(), options.end(),
-                                        [](const auto& o) { return o.name == "seqlen"; });
-    if (!has_length) sizes.erase("seqlen");  // a decode step has none
+  /// The native kernel and its rivals.
+  std::vector<bench::Measurement> measure(const bench::KernelCase& which, const bench::Shape& shape,
+                                          const bench::Rates& rates, const Rivals& rivals) const {
+    bench::RunOptions options;
+    options.device = spec_of_run().device;
+    options.threads = threads_;
+    options.samples = samples_;
+    std::vector<bench::Rival*> raw;
+    for (const auto& rival : rivals) raw.push_back(rival.get());
     try {
-      auto shape = bench::resolve(which, preset, dtype, sizes);
-      const bool seen = std::any_of(shapes.begin(), shapes.end(), [&](const auto& s) {
-        return s.first == &which && s.second.dtype == dtype && s.second.sizes == shape.sizes;
-      });
-      if (!seen) shapes.emplace_back(&which, std::move(shape));
+      return bench::run_case(which, shape, rates, options, raw);
     } catch (const std::invalid_argument& error) {
       throw reports::InputError(std::string("kernels: ") + error.what());
     }
   }
 
-  Peers open_peers() const {
-    Peers peers;
+  Rivals open_peers() const {
+    Rivals peers;
     for (const auto& path : peers_) {
       try {
         peers.push_back(std::make_unique<bench::Peer>(path));
@@ -195,12 +156,6 @@ class KernelsCommand : public Command {
       }
     }
     return peers;
-  }
-
-  static std::vector<const bench::Peer*> raw(const Peers& peers) {
-    std::vector<const bench::Peer*> all;
-    for (const auto& peer : peers) all.push_back(peer.get());
-    return all;
   }
 
   static reports::ExitCode print_cases(const std::vector<std::unique_ptr<bench::KernelCase>>& all) {
@@ -217,31 +172,10 @@ class KernelsCommand : public Command {
     return reports::ExitCode::ok;
   }
 
-  void print_rates(const bench::Rates& rates) const {
-    if (quiet_) return;
-    std::printf("%s: copy %.2f TB/s, bf16 GEMM %.0f TFLOP/s, %.0f MHz, %d multiprocessors\n\n",
-                rates.device.c_str(), rates.copy_bytes_per_second / 1e12,
-                rates.gemm_flops_per_second / 1e12, rates.clock_hz / 1e6, rates.multiprocessors);
-    std::printf("%10s  %8s  %9s  %8s  %s\n", "time", "of floor", "GB/s", "error", "kernel");
-  }
-
-  static void print(const bench::Measurement& m) {
-    const std::string id = kernel_workload_id(m).substr(std::string("kernel/").size());
-    if (!m.error_message.empty()) {
-      std::printf("%10s  %8s  %9s  %8.1e  %s: %s\n", "-", "-", "-", m.error, id.c_str(),
-                  m.error_message.c_str());
-    } else {
-      std::printf("%7.2f µs  %6.1f %%  %9.0f  %8.1e  %s\n", m.median * 1e6, m.percent_of_floor,
-                  m.bytes_per_second / 1e9, m.error, id.c_str());
-    }
-    std::fflush(stdout);
-  }
-
-  std::string kernels_, presets_, batch_, seqlen_, sizes_, dtypes_ = "bf16", output_;
-  std::map<std::string, std::string> named_ = {
-      {"dim", ""}, {"state", ""}, {"heads", ""}, {"head_dim", ""}, {"groups", ""}};
+  KernelShapes shapes_;
+  std::string device_ = "cuda", against_, output_;
   std::vector<std::string> peers_;
-  int samples_ = 31;
+  int samples_ = 31, threads_ = 0;
   bool list_ = false, quiet_ = false;
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <map>
 
@@ -38,7 +39,10 @@ class ProfileCommand : public Command {
     const auto base = model_.base_spec();
     const auto backends = model_.backends();
     const auto specs = run_.expand(base);
-    const auto steps = in_steps(run_.probes(), base);
+    auto probes = run_.probes();
+    const bool timed = std::any_of(probes.begin(), probes.end(),
+                                   [](const auto& probe) { return probe->name() == "time"; });
+    const auto steps = in_steps(std::move(probes), base);
     const auto options = run_.probe_options();
     require_output(run_.output);
     const auto checkpoint = model_.open(base.dtype);
@@ -46,7 +50,7 @@ class ProfileCommand : public Command {
 
     auto report = new_report(reports::Report::Kind::run, base);
     Progress progress(static_cast<int>(steps.size() * backends.size() * specs.size()), !run_.quiet);
-    const auto ceilings = workloads::measure_ceilings(base);
+    const auto ceilings = timed ? workloads::measure_ceilings(base) : workloads::Ceilings{};
     CrossCheck cross_check(*checkpoint, tokens, model_.seed);
 
     for (std::size_t step = 0; step < steps.size(); ++step) {

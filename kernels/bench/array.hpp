@@ -28,6 +28,8 @@ class Array {
 
   /// Element i = uniform(seed, i, low, high) rounded to the element type. Waits.
   void fill(std::uint64_t seed, float low, float high);
+  /// What the last fill() did, again.
+  void refill() { fill(seed_, low_, high_); }
   /// What fill() put at i.
   double value(std::int64_t i) const;
   /// Every byte 0xff: NaN in every element type. Waits.

@@ -1,10 +1,7 @@
 #include <algorithm>
 
-#include "kernels/bench/array.hpp"
-#include "kernels/bench/kernel_case.hpp"
-#include "kernels/bench/peer_convert.hpp"
 #include "kernels/bench/presets.hpp"
-#include "kernels/bench/reference.hpp"
+#include "kernels/bench/problem.hpp"
 #include "kernels/causal_conv1d.hpp"
 
 namespace ssmprof::kernels::bench {
@@ -15,10 +12,11 @@ struct Set {
   Array in_proj, out, initial, final_state;
 };
 
-class ConvProblem : public Problem {
+class ConvProblem : public KernelProblem<CausalConv1dArgs, causal_conv1d> {
  public:
   ConvProblem(const Shape& shape, const Setup& setup)
-      : batch_(shape.at("batch")),
+      : KernelProblem(setup),
+        batch_(shape.at("batch")),
         length_(shape.at("seqlen")),
         dim_(shape.at("dim")),
         width_(shape.at("width")),
@@ -27,20 +25,14 @@ class ConvProblem : public Problem {
     const std::int64_t tokens = batch_ * length_, states = batch_ * dim_ * (width_ - 1);
     const auto per_set = static_cast<std::size_t>(2 * tokens * dim_) * size_of(dtype_);
     sets_.resize(sets_for(per_set, setup.rotate_bytes));
-    weight_ = Array(setup.device, dtype_, dim_ * width_);
-    bias_ = Array(setup.device, dtype_, dim_);
-    weight_.fill(setup.seed + 1, -0.5F, 0.5F);
-    bias_.fill(setup.seed + 2, -0.5F, 0.5F);
-    std::uint64_t seed = setup.seed + 100;
+    Inputs make(setup);
+    weight_ = make.random(dtype_, dim_ * width_, -0.5F, 0.5F);
+    bias_ = make.random(dtype_, dim_, -0.5F, 0.5F);
     for (auto& s : sets_) {
-      s.in_proj = Array(setup.device, dtype_, tokens * row_);
-      s.out = Array(setup.device, dtype_, tokens * dim_);
-      s.in_proj.fill(seed++, -2.0F, 2.0F);
-      if (shape.at("initial") != 0) {
-        s.initial = Array(setup.device, dtype_, states);
-        s.initial.fill(seed++, -2.0F, 2.0F);
-      }
-      if (shape.at("final") != 0) s.final_state = Array(setup.device, dtype_, states);
+      s.in_proj = make.random(dtype_, tokens * row_, -2.0F, 2.0F);
+      s.out = make.output(dtype_, tokens * dim_);
+      s.initial = make.random_if(shape.at("initial") != 0, dtype_, states, -2.0F, 2.0F);
+      s.final_state = make.output_if(shape.at("final") != 0, dtype_, states);
       CausalConv1dArgs a;
       a.dtype = dtype_;
       a.batch = batch_;
@@ -58,16 +50,6 @@ class ConvProblem : public Problem {
     }
   }
 
-  std::size_t sets() const override { return sets_.size(); }
-  void launch(std::size_t set, const Launch& where) override { causal_conv1d(args_[set], where); }
-  int launch_peer(void* entry, std::size_t set, void* stream) override {
-    const auto& a = args_[set];
-    const ssmprof_peer_causal_conv1d_args p{
-        peer_dtype(a.dtype), a.silu ? 1 : 0,   a.batch,  a.length, a.channels,      a.width,
-        peer_rows(a.x),      peer_rows(a.out), a.weight, a.bias,   a.initial_state, a.final_state};
-    using Entry = int (*)(const ssmprof_peer_causal_conv1d_args*, void*);
-    return reinterpret_cast<Entry>(entry)(&p, stream);
-  }
   void reset(std::size_t set) override {
     sets_[set].out.poison();
     sets_[set].final_state.poison();
@@ -103,7 +85,6 @@ class ConvProblem : public Problem {
     return "all tokens of " + std::to_string(std::min<std::int64_t>(dim_, kChannels)) +
            " channels in " + std::to_string(std::min<std::int64_t>(batch_, 2)) + " batch rows";
   }
-  Cost cost() const override { return cost_of(args_.front()); }
 
  private:
   static constexpr std::int64_t kChannels = 16;
@@ -111,14 +92,12 @@ class ConvProblem : public Problem {
   DType dtype_;
   Array weight_, bias_;
   std::vector<Set> sets_;
-  std::vector<CausalConv1dArgs> args_;
 };
 
 class ConvCase : public KernelCase {
  public:
   std::string name() const override { return "conv"; }
   std::string description() const override { return "causal depthwise convolution and SiLU"; }
-  std::string entry() const override { return "causal_conv1d"; }
   std::vector<Option> options() const override {
     return {{"batch", "sequences", 1},
             {"seqlen", "tokens per sequence", 2048},
@@ -129,7 +108,7 @@ class ConvCase : public KernelCase {
             {"initial", "start from a given state", 0},
             {"final", "write the final state", 0}};
   }
-  std::vector<Preset> presets() const override { return mamba1_presets(); }
+  std::vector<Preset> presets() const override { return convolution_presets(); }
   std::unique_ptr<Problem> prepare(const Shape& shape, const Setup& setup) const override {
     Shape full = shape;
     if (full.at("row") == 0) full.sizes["row"] = 2 * full.at("dim");

@@ -1,8 +1,5 @@
-#include "kernels/bench/array.hpp"
-#include "kernels/bench/kernel_case.hpp"
-#include "kernels/bench/peer_convert.hpp"
 #include "kernels/bench/presets.hpp"
-#include "kernels/bench/reference.hpp"
+#include "kernels/bench/problem.hpp"
 #include "kernels/causal_conv1d.hpp"
 
 namespace ssmprof::kernels::bench {
@@ -10,13 +7,13 @@ namespace {
 
 struct Set {
   Array in_proj, out, state;
-  std::uint64_t state_seed = 0;
 };
 
-class ConvUpdateProblem : public Problem {
+class ConvUpdateProblem : public KernelProblem<CausalConv1dArgs, causal_conv1d_update> {
  public:
   ConvUpdateProblem(const Shape& shape, const Setup& setup)
-      : batch_(shape.at("batch")),
+      : KernelProblem(setup),
+        batch_(shape.at("batch")),
         dim_(shape.at("dim")),
         width_(shape.at("width")),
         row_(shape.at("row") == 0 ? 2 * dim_ : shape.at("row")),
@@ -24,17 +21,13 @@ class ConvUpdateProblem : public Problem {
     const std::int64_t states = batch_ * dim_ * (width_ - 1);
     const auto per_set = static_cast<std::size_t>(2 * batch_ * dim_ + states) * size_of(dtype_);
     sets_.resize(sets_for(per_set, setup.rotate_bytes));
-    weight_ = Array(setup.device, dtype_, dim_ * width_);
-    bias_ = Array(setup.device, dtype_, dim_);
-    weight_.fill(setup.seed + 1, -0.5F, 0.5F);
-    bias_.fill(setup.seed + 2, -0.5F, 0.5F);
-    std::uint64_t seed = setup.seed + 100;
+    Inputs make(setup);
+    weight_ = make.random(dtype_, dim_ * width_, -0.5F, 0.5F);
+    bias_ = make.random(dtype_, dim_, -0.5F, 0.5F);
     for (auto& s : sets_) {
-      s.in_proj = Array(setup.device, dtype_, batch_ * row_);
-      s.out = Array(setup.device, dtype_, batch_ * dim_);
-      s.state = Array(setup.device, dtype_, states);
-      s.in_proj.fill(seed++, -2.0F, 2.0F);
-      s.state_seed = seed++;
+      s.in_proj = make.random(dtype_, batch_ * row_, -2.0F, 2.0F);
+      s.out = make.output(dtype_, batch_ * dim_);
+      s.state = make.random(dtype_, states, -2.0F, 2.0F);
       CausalConv1dArgs a;
       a.dtype = dtype_;
       a.batch = batch_;
@@ -51,30 +44,16 @@ class ConvUpdateProblem : public Problem {
     }
   }
 
-  std::size_t sets() const override { return sets_.size(); }
-  void launch(std::size_t set, const Launch& where) override {
-    causal_conv1d_update(args_[set], where);
+  std::string entry() const override {
+    return peer_entry(peer_update_args(args_.front(), device_));
   }
-  int launch_peer(void* entry, std::size_t set, void* stream) override {
-    const auto& a = args_[set];
-    const ssmprof_peer_causal_conv1d_args p{peer_dtype(a.dtype),
-                                            1,
-                                            a.batch,
-                                            a.length,
-                                            a.channels,
-                                            a.width,
-                                            peer_rows(a.x),
-                                            peer_rows(a.out),
-                                            a.weight,
-                                            a.bias,
-                                            a.initial_state,
-                                            a.final_state};
-    using Entry = int (*)(const ssmprof_peer_causal_conv1d_args*, void*);
-    return reinterpret_cast<Entry>(entry)(&p, stream);
+  int launch_rival(Rival& rival, std::size_t set, void* stream) override {
+    const auto args = peer_update_args(args_[set], device_);
+    return rival.run(peer_entry(args), &args, stream);
   }
   void reset(std::size_t set) override {
     sets_[set].out.poison();
-    sets_[set].state.fill(sets_[set].state_seed, -2.0F, 2.0F);
+    sets_[set].state.refill();
   }
   double error(std::size_t set) override {
     const auto& s = sets_[set];
@@ -97,28 +76,25 @@ class ConvUpdateProblem : public Problem {
     return error.value();
   }
   std::string sample() const override { return "all channels and states of up to 8 sequences"; }
-  Cost cost() const override { return cost_of(args_.front()); }
 
  private:
   std::int64_t batch_, dim_, width_, row_;
   DType dtype_;
   Array weight_, bias_;
   std::vector<Set> sets_;
-  std::vector<CausalConv1dArgs> args_;
 };
 
 class ConvUpdateCase : public KernelCase {
  public:
   std::string name() const override { return "conv_update"; }
   std::string description() const override { return "one decode step of the convolution"; }
-  std::string entry() const override { return "causal_conv1d_update"; }
   std::vector<Option> options() const override {
     return {{"batch", "sequences", 64},
             {"dim", "channels", 5120},
             {"width", "taps", 4},
             {"row", "elements of one packed input row; 0: 2 · dim", 0}};
   }
-  std::vector<Preset> presets() const override { return mamba1_presets(); }
+  std::vector<Preset> presets() const override { return convolution_presets(); }
   std::unique_ptr<Problem> prepare(const Shape& shape, const Setup& setup) const override {
     return std::make_unique<ConvUpdateProblem>(shape, setup);
   }

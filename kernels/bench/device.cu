@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <chrono>
 
 #include "kernels/bench/device.hpp"
 #include "kernels/bench/fill.hpp"
+#include "kernels/bench/gemm.hpp"
 #include "kernels/cuda/common.cuh"
 
 namespace ssmprof::kernels::bench {
@@ -29,43 +29,15 @@ __global__ void clock_kernel(long long* out) {
   out[1] = static_cast<long long>(now_ns - begin_ns);
 }
 
-/// A stream, graph and events that go away with their scope.
-struct Timing {
-  cudaStream_t stream = nullptr;
-  cudaGraph_t graph = nullptr;
-  cudaGraphExec_t exec = nullptr;
-  cudaEvent_t begin = nullptr, end = nullptr;
-  Timing() {
-    check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "stream");
-    check(cudaEventCreate(&begin), "event");
-    check(cudaEventCreate(&end), "event");
-  }
-  Timing(const Timing&) = delete;
-  Timing& operator=(const Timing&) = delete;
-  ~Timing() {
-    if (exec != nullptr) cudaGraphExecDestroy(exec);
-    if (graph != nullptr) cudaGraphDestroy(graph);
-    if (begin != nullptr) cudaEventDestroy(begin);
-    if (end != nullptr) cudaEventDestroy(end);
-    if (stream != nullptr) cudaStreamDestroy(stream);
-  }
-};
-
 /// Seconds of each of several copies. Outside a graph: there a copy node may run on a copy engine,
 /// which does not reach the memory's bandwidth.
 std::vector<double> time_copies(void* to, const void* from, std::size_t bytes) {
-  Timing t;
-  std::vector<double> seconds;
-  for (int i = -2; i < 9; ++i) {
-    check(cudaEventRecord(t.begin, t.stream), "event");
-    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, t.stream), "copy");
-    check(cudaEventRecord(t.end, t.stream), "event");
-    check(cudaEventSynchronize(t.end), "copy");
-    float ms = 0;
-    check(cudaEventElapsedTime(&ms, t.begin, t.end), "event");
-    if (i >= 0) seconds.push_back(ms * 1e-3);
-  }
-  return seconds;
+  Stopwatch watch;
+  return watch.time(9, [&] {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice,
+                          static_cast<cudaStream_t>(watch.stream())),
+          "copy");
+  });
 }
 
 }  // namespace
@@ -146,28 +118,66 @@ Rates measure_rates() {
   }
   device_free(from);
   device_free(to);
+  rates.gemm_flops_per_second = measure_gemm();
   rates.clock_hz = measure_clock();
   return rates;
 }
 
-std::vector<double> time_graph(int launches, int samples,
-                               const std::function<void(int, void*)>& record) {
-  Timing t;
-  check(cudaStreamBeginCapture(t.stream, cudaStreamCaptureModeThreadLocal), "capture");
-  for (int i = 0; i < launches; ++i) record(i, t.stream);
-  check(cudaStreamEndCapture(t.stream, &t.graph), "capture");
-  check(cudaGraphInstantiate(&t.exec, t.graph, 0), "graph");
+struct Stopwatch::Impl {
+  cudaStream_t stream = nullptr;
+  cudaEvent_t begin = nullptr, end = nullptr;
+};
+
+Stopwatch::Stopwatch() : impl_(std::make_unique<Impl>()) {
+  check(cudaStreamCreateWithFlags(&impl_->stream, cudaStreamNonBlocking), "stream");
+  check(cudaEventCreate(&impl_->begin), "event");
+  check(cudaEventCreate(&impl_->end), "event");
+}
+
+Stopwatch::~Stopwatch() {
+  if (impl_->begin != nullptr) cudaEventDestroy(impl_->begin);
+  if (impl_->end != nullptr) cudaEventDestroy(impl_->end);
+  if (impl_->stream != nullptr) cudaStreamDestroy(impl_->stream);
+}
+
+void* Stopwatch::stream() const {
+  return impl_->stream;
+}
+
+std::vector<double> Stopwatch::time(int samples, const std::function<void()>& work) {
   std::vector<double> seconds;
   for (int i = -1; i < samples; ++i) {
-    check(cudaEventRecord(t.begin, t.stream), "event");
-    check(cudaGraphLaunch(t.exec, t.stream), "graph launch");
-    check(cudaEventRecord(t.end, t.stream), "event");
-    check(cudaEventSynchronize(t.end), "graph");
+    check(cudaEventRecord(impl_->begin, impl_->stream), "event");
+    work();
+    check(cudaEventRecord(impl_->end, impl_->stream), "event");
+    check(cudaEventSynchronize(impl_->end), "timed work");
     float ms = 0;
-    check(cudaEventElapsedTime(&ms, t.begin, t.end), "event");
-    if (i >= 0) seconds.push_back(ms * 1e-3 / launches);
+    check(cudaEventElapsedTime(&ms, impl_->begin, impl_->end), "event");
+    if (i >= 0) seconds.push_back(ms * 1e-3);
   }
   return seconds;
+}
+
+std::vector<double> Stopwatch::time_graph(int samples, const std::function<void()>& submit) {
+  struct Graph {
+    cudaGraph_t graph = nullptr;
+    cudaGraphExec_t exec = nullptr;
+    ~Graph() {
+      if (exec != nullptr) cudaGraphExecDestroy(exec);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+    }
+  } held;
+  check(cudaStreamBeginCapture(impl_->stream, cudaStreamCaptureModeThreadLocal), "capture");
+  try {
+    submit();
+  } catch (...) {
+    cudaStreamEndCapture(impl_->stream, &held.graph);
+    cudaGetLastError();
+    throw;
+  }
+  check(cudaStreamEndCapture(impl_->stream, &held.graph), "capture");
+  check(cudaGraphInstantiate(&held.exec, held.graph, 0), "graph");
+  return time(samples, [&] { check(cudaGraphLaunch(held.exec, impl_->stream), "graph launch"); });
 }
 
 }  // namespace ssmprof::kernels::bench

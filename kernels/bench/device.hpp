@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "kernels/bench/kernel_case.hpp"
@@ -20,15 +21,30 @@ void device_poison(void* data, std::size_t bytes);
 void device_read(void* to, const void* from, std::size_t row, std::size_t rows, std::size_t pitch);
 void device_synchronize();
 
-/// Device properties, a large copy's rate and the clock under load; gemm rate 0.
+/// Device properties, a large copy's rate, the clock under load, and the rate of a large bf16
+/// matrix product where a cuBLAS library is found (else 0).
 Rates measure_rates();
 
 /// SM clock in Hz over a short busy loop: cycles elapsed over the device's nanosecond timer.
 double measure_clock();
 
-/// Captures record(0) … record(launches-1) into one graph and replays it: one warm-up replay, then
-/// `samples` timed ones. Seconds per launch of each timed replay.
-std::vector<double> time_graph(int launches, int samples,
-                               const std::function<void(int launch, void* stream)>& record);
+/// A stream of its own, and the time that work on it takes.
+class Stopwatch {
+ public:
+  Stopwatch();
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch();
+  void* stream() const;
+  /// Runs `work` once to warm up and then `samples` times; seconds of each, begin to end on the
+  /// stream.
+  std::vector<double> time(int samples, const std::function<void()>& work);
+  /// Captures what `submit` enqueues on stream() into a graph and times its replays.
+  std::vector<double> time_graph(int samples, const std::function<void()>& submit);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 }  // namespace ssmprof::kernels::bench

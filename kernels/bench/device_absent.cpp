@@ -32,7 +32,18 @@ Rates measure_rates() {
 double measure_clock() {
   absent();
 }
-std::vector<double> time_graph(int, int, const std::function<void(int, void*)>&) {
+struct Stopwatch::Impl {};
+Stopwatch::Stopwatch() {
+  absent();
+}
+Stopwatch::~Stopwatch() = default;
+void* Stopwatch::stream() const {
+  return nullptr;
+}
+std::vector<double> Stopwatch::time(int, const std::function<void()>&) {
+  absent();
+}
+std::vector<double> Stopwatch::time_graph(int, const std::function<void()>&) {
   absent();
 }
 

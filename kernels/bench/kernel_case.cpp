@@ -59,6 +59,10 @@ double accepted_error(DType dtype) {
   return dtype == DType::f32 ? 1e-5 : 2e-3;
 }
 
+double comparable_error(DType dtype) {
+  return 10 * accepted_error(dtype);
+}
+
 std::size_t sets_for(std::size_t bytes, std::size_t rotate_bytes) {
   if (rotate_bytes == 0 || bytes == 0) return 1;
   return std::clamp<std::size_t>(rotate_bytes / bytes + 1, 2, 64);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/bench/rival.hpp"
 #include "kernels/cost.hpp"
 #include "kernels/dtype.hpp"
 #include "kernels/launch.hpp"
@@ -68,8 +69,10 @@ class Problem {
   virtual ~Problem() = default;
   virtual std::size_t sets() const = 0;
   virtual void launch(std::size_t set, const Launch& where) = 0;
-  /// Calls a peer's entry point (see peer_abi.h); its return value, 0 = done.
-  virtual int launch_peer(void* entry, std::size_t set, void* stream) = 0;
+  /// What a rival calls this kernel: the peer's symbol after "ssmprof_peer_".
+  virtual std::string entry() const = 0;
+  /// The same launch by another implementation; Rival::run's return value, 0 = done.
+  virtual int launch_rival(Rival& rival, std::size_t set, void* stream) = 0;
   /// Fills the outputs with NaN and restores what a launch updates in place.
   virtual void reset(std::size_t set) = 0;
   /// ‖out − ref‖ / ‖ref‖ of what the last launch left in `set`, against fp64, on the sampled
@@ -85,8 +88,6 @@ class KernelCase {
   virtual ~KernelCase() = default;
   virtual std::string name() const = 0;  ///< as on the command line: "scan"
   virtual std::string description() const = 0;
-  /// The peer's symbol after "ssmprof_peer_", e.g. "selective_scan".
-  virtual std::string entry() const = 0;
   virtual std::vector<Option> options() const = 0;
   virtual std::vector<Preset> presets() const = 0;
   /// Throws std::invalid_argument on a shape the kernel does not support.
@@ -101,8 +102,10 @@ std::vector<std::unique_ptr<KernelCase>> make_cases();
 Shape resolve(const KernelCase& which, const std::string& preset, DType dtype,
               const std::map<std::string, std::int64_t>& sizes);
 
-/// The smallest error bar this project accepts of a native kernel: 2e-3 for 16-bit, 1e-5 for fp32.
+/// The error up to which a native kernel is timed: 2e-3 for 16-bit, 1e-5 for fp32.
 double accepted_error(DType dtype);
+/// The same of other implementations, which may round between their steps: ten times that.
+double comparable_error(DType dtype);
 
 /// How many sets of `bytes` are needed so that they exceed `rotate_bytes`; at least 2, at most 64
 /// (at least 1 when rotate_bytes is 0).

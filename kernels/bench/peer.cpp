@@ -31,6 +31,11 @@ Peer::~Peer() {
   if (handle_ != nullptr) dlclose(handle_);
 }
 
+int Peer::run(const std::string& entry, const void* args, void* stream) {
+  using Entry = int (*)(const void*, void*);
+  return reinterpret_cast<Entry>(find(entry))(args, stream);
+}
+
 void* Peer::find(const std::string& entry) const {
   return dlsym(handle_, ("ssmprof_peer_" + entry).c_str());
 }

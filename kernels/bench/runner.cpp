@@ -5,14 +5,23 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <stdexcept>
 
 #include "kernels/bench/device.hpp"
+#include "kernels/bench/peer_abi.h"
 
 namespace ssmprof::kernels::bench {
 namespace {
 
+/// One implementation of a problem. Enqueues the launch on `set`.
 using Call = std::function<void(std::size_t set, void* stream)>;
+
+/// A rival that does not handle these arguments, or failed.
+class RivalFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 /// Median and the 95 % interval that order statistics give it (normal approximation of ranks).
 void summarize(Measurement& m) {
@@ -27,64 +36,105 @@ void summarize(Measurement& m) {
   m.high = at(std::ceil(n / 2 + 0.98 * std::sqrt(n)));
 }
 
-std::vector<double> time_on_host(int launches, int samples, std::size_t sets, const Call& call) {
-  std::vector<double> seconds;
-  std::size_t next = 0;
-  for (int i = -1; i < samples; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    for (int k = 0; k < launches; ++k) call(next++ % sets, nullptr);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    if (i >= 0) seconds.push_back(took.count() / launches);
+/// Times samples of several launches that go round the input sets.
+class Timer {
+ public:
+  Timer(Measurement& m, std::size_t sets, const Call& call, Rival* rival, bool cuda)
+      : m_(m), sets_(sets), call_(call), rival_(rival) {
+    if (cuda) watch_ = std::make_unique<Stopwatch>();
+    m_.timing = cuda ? "graph replay" : "host clock";
   }
-  return seconds;
-}
 
-std::vector<double> time_calls(int launches, int samples, std::size_t sets, const Call& call,
-                               Device device) {
-  if (device == Device::cpu) return time_on_host(launches, samples, sets, call);
-  return time_graph(launches, samples,
-                    [&](int i, void* stream) { call(static_cast<std::size_t>(i) % sets, stream); });
+  /// Seconds of each sample of `launches` launches, after one to warm up.
+  std::vector<double> time(int launches, int samples) {
+    const auto submit = [&] {
+      for (int i = 0; i < launches; ++i)
+        call_(static_cast<std::size_t>(i) % sets_, watch_ ? watch_->stream() : nullptr);
+    };
+    if (!watch_) return time_on_host(samples, submit);
+    if (rival_ != nullptr && m_.timing_note.empty()) {
+      try {
+        if (const auto graph = rival_->capture(watch_->stream(), submit))
+          return watch_->time(samples, [&] { graph->replay(); });
+      } catch (const std::runtime_error& e) {
+        m_.timing = "launches";
+        m_.timing_note = std::string("cannot be captured: ") + e.what();
+      }
+    }
+    if (!m_.timing_note.empty()) return watch_->time(samples, submit);
+    return watch_->time_graph(samples, submit);
+  }
+
+ private:
+  static std::vector<double> time_on_host(int samples, const std::function<void()>& submit) {
+    std::vector<double> seconds;
+    for (int i = -1; i < samples; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      submit();
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+      if (i >= 0) seconds.push_back(took.count());
+    }
+    return seconds;
+  }
+
+  Measurement& m_;
+  std::size_t sets_;
+  const Call& call_;
+  Rival* rival_;
+  std::unique_ptr<Stopwatch> watch_;
+};
+
+void derive(Measurement& m, const Problem& problem, const Rates& rates) {
+  m.cycles = m.median * rates.clock_hz;
+  m.bytes_per_second = static_cast<double>(m.cost.bytes()) / m.median;
+  m.flops_per_second = static_cast<double>(m.cost.flops) / m.median;
+  m.mufu_per_second = static_cast<double>(m.cost.transcendentals) / m.median;
+  if (rates.mufu_per_second() > 0) {
+    m.mufu_share = m.mufu_per_second / rates.mufu_per_second();
+    m.issue_share = (m.flops_per_second / 2 + m.mufu_per_second) / (8 * rates.mufu_per_second());
+  }
+  m.floor = problem.floor(rates);
+  m.percent_of_floor = 100.0 * m.floor.seconds / m.median;
 }
 
 void measure(Measurement& m, Problem& problem, const Rates& rates, const RunOptions& options,
-             const Call& call) {
+             const Call& call, Rival* rival) {
   const bool cuda = options.device == Device::cuda;
-  const auto wait = [&] {
-    if (cuda) device_synchronize();
-  };
+  m.cost = problem.cost();
+  m.sets = problem.sets();
   for (std::size_t set = 0; set < problem.sets(); ++set) problem.reset(set);
   m.error = std::numeric_limits<double>::quiet_NaN();
+  if (rival != nullptr) rival->timing_only(false);
   call(0, nullptr);
-  wait();
+  if (cuda) device_synchronize();
   if (options.check) {
     m.error = problem.error(0);
     m.sample = problem.sample();
-    if (!(m.error <= accepted_error(m.shape.dtype))) {
+    const double most =
+        rival != nullptr ? comparable_error(m.shape.dtype) : accepted_error(m.shape.dtype);
+    if (!(m.error <= most)) {
       m.error_message = "differs from the fp64 reference";
       return;
     }
   }
+  if (rival != nullptr) rival->timing_only(true);
+  Timer timer(m, problem.sets(), call, rival, cuda);
   const auto sets = static_cast<int>(problem.sets());
-  const double once = time_calls(sets, 1, problem.sets(), call, options.device).front();
-  const double wanted = std::clamp(options.sample_seconds / std::max(once, 1e-7), 1.0, 2000.0);
+  const double once = std::max(timer.time(sets, 1).front() / sets, 1e-7);
+  const double wanted = std::clamp(options.sample_seconds / once, 1.0, 2000.0);
   m.launches = sets * static_cast<int>(std::ceil(wanted / sets));
-  m.sets = problem.sets();
-  m.seconds = time_calls(m.launches, options.samples, problem.sets(), call, options.device);
+  const double affordable = options.most_seconds / (once * m.launches);
+  const int samples = static_cast<int>(std::clamp(affordable, 6.0, 1e6));
+  m.seconds = timer.time(m.launches, std::min(samples, options.samples));
+  for (double& s : m.seconds) s /= m.launches;
   summarize(m);
-  m.cycles = m.median * rates.clock_hz;
-  m.cost = problem.cost();
-  m.bytes_per_second = static_cast<double>(m.cost.bytes()) / m.median;
-  m.flops_per_second = static_cast<double>(m.cost.flops) / m.median;
-  m.mufu_per_second = static_cast<double>(m.cost.transcendentals) / m.median;
-  m.floor = problem.floor(rates);
-  m.percent_of_floor = 100.0 * m.floor.seconds / m.median;
+  derive(m, problem, rates);
 }
 
 }  // namespace
 
 std::vector<Measurement> run_case(const KernelCase& which, const Shape& shape, const Rates& rates,
-                                  const RunOptions& options,
-                                  const std::vector<const Peer*>& peers) {
+                                  const RunOptions& options, const std::vector<Rival*>& rivals) {
   Setup setup;
   setup.device = options.device;
   // Three times the cache, so that nothing of a set is left when its turn comes again.
@@ -92,25 +142,34 @@ std::vector<Measurement> run_case(const KernelCase& which, const Shape& shape, c
       options.device == Device::cuda ? 3 * static_cast<std::size_t>(rates.l2_bytes) : 0;
   const auto problem = which.prepare(shape, setup);
   std::vector<Measurement> all;
-  const auto add = [&](const std::string& implementation, const Call& call) {
+  const auto add = [&](const std::string& implementation, const Call& call, Rival* rival) {
     Measurement m;
     m.kernel = which.name();
     m.implementation = implementation;
     m.shape = shape;
-    measure(m, *problem, rates, options, call);
+    try {
+      measure(m, *problem, rates, options, call, rival);
+    } catch (const RivalFailure& e) {
+      m.error_message = e.what();
+    }
     all.push_back(std::move(m));
   };
-  add("native", [&](std::size_t set, void* stream) {
-    problem->launch(set, {options.device, stream, options.threads});
-  });
-  for (const Peer* peer : peers) {
-    void* const entry = peer->find(which.entry());
-    if (entry == nullptr) continue;
-    add(peer->name(), [&](std::size_t set, void* stream) {
-      if (const int status = problem->launch_peer(entry, set, stream); status != 0)
-        throw std::runtime_error(peer->name() + ": ssmprof_peer_" + which.entry() + " returned " +
-                                 std::to_string(status));
-    });
+  add(
+      "native",
+      [&](std::size_t set, void* stream) {
+        problem->launch(set, {options.device, stream, options.threads});
+      },
+      nullptr);
+  for (Rival* rival : rivals) {
+    if (!rival->implements(problem->entry())) continue;
+    add(
+        rival->name(),
+        [&](std::size_t set, void* stream) {
+          const int status = problem->launch_rival(*rival, set, stream);
+          if (status == SSMPROF_PEER_UNSUPPORTED) throw RivalFailure("does not handle this shape");
+          if (status != 0) throw RivalFailure("failed with status " + std::to_string(status));
+        },
+        rival);
   }
   return all;
 }

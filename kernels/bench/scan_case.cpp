@@ -1,11 +1,7 @@
 #include <algorithm>
-#include <array>
 
-#include "kernels/bench/array.hpp"
-#include "kernels/bench/kernel_case.hpp"
-#include "kernels/bench/peer_convert.hpp"
 #include "kernels/bench/presets.hpp"
-#include "kernels/bench/reference.hpp"
+#include "kernels/bench/problem.hpp"
 #include "kernels/selective_scan.hpp"
 
 namespace ssmprof::kernels::bench {
@@ -17,10 +13,11 @@ struct Set {
   Array u, delta, x_proj, in_proj, out, initial, final_state, workspace;
 };
 
-class ScanProblem : public Problem {
+class ScanProblem : public KernelProblem<SelectiveScanArgs, selective_scan> {
  public:
   ScanProblem(const Shape& shape, const Setup& setup)
-      : batch_(shape.at("batch")),
+      : KernelProblem(setup),
+        batch_(shape.at("batch")),
         length_(shape.at("seqlen")),
         dim_(shape.at("dim")),
         state_(shape.at("state")),
@@ -30,61 +27,25 @@ class ScanProblem : public Problem {
     const auto size = size_of(dtype_);
     const std::size_t per_set = static_cast<std::size_t>(tokens * (4 * dim_ + 2 * state_)) * size;
     sets_.resize(sets_for(per_set, setup.rotate_bytes));
-    a_ = Array(setup.device, DType::f32, dim_ * state_);
-    d_ = Array(setup.device, DType::f32, dim_);
-    bias_ = Array(setup.device, DType::f32, dim_);
-    a_.fill(setup.seed + 1, -16.0F, -0.5F);
-    d_.fill(setup.seed + 2, 0.5F, 1.5F);
-    bias_.fill(setup.seed + 3, -5.0F, -1.0F);
-    std::uint64_t seed = setup.seed + 100;
+    Inputs make(setup);
+    a_ = make.random(DType::f32, dim_ * state_, -16.0F, -0.5F);
+    d_ = make.random(DType::f32, dim_, 0.5F, 1.5F);
+    bias_ = make.random(DType::f32, dim_, -5.0F, -1.0F);
     for (auto& s : sets_) {
-      s.u = Array(setup.device, dtype_, tokens * dim_);
-      s.delta = Array(setup.device, dtype_, tokens * dim_);
-      s.x_proj = Array(setup.device, dtype_, tokens * (rank_ + 2 * state_));
-      s.in_proj = Array(setup.device, dtype_, tokens * 2 * dim_);
-      s.out = Array(setup.device, dtype_, tokens * dim_);
-      s.u.fill(seed++, -1.0F, 1.0F);
-      s.delta.fill(seed++, -2.0F, 2.0F);
-      s.x_proj.fill(seed++, -1.0F, 1.0F);
-      s.in_proj.fill(seed++, -3.0F, 3.0F);
-      if (shape.at("initial") != 0) {
-        s.initial = Array(setup.device, DType::f32, states);
-        s.initial.fill(seed++, -1.0F, 1.0F);
-      }
-      if (shape.at("final") != 0) s.final_state = Array(setup.device, DType::f32, states);
+      s.u = make.random(dtype_, tokens * dim_, -1.0F, 1.0F);
+      s.delta = make.random(dtype_, tokens * dim_, -2.0F, 2.0F);
+      s.x_proj = make.random(dtype_, tokens * (rank_ + 2 * state_), -1.0F, 1.0F);
+      s.in_proj = make.random(dtype_, tokens * 2 * dim_, -3.0F, 3.0F);
+      s.out = make.output(dtype_, tokens * dim_);
+      s.initial = make.random_if(shape.at("initial") != 0, DType::f32, states, -1.0F, 1.0F);
+      s.final_state = make.output_if(shape.at("final") != 0, DType::f32, states);
       args_.push_back(args_of(s, shape));
-      const auto bytes = selective_scan_workspace(args_.back(), {setup.device, nullptr, 0});
-      if (bytes > 0) {
-        s.workspace = Array(setup.device, DType::f32, static_cast<std::int64_t>(bytes / 4 + 1));
-        args_.back().workspace = s.workspace.data();
-      }
+      const Launch where{setup.device, nullptr, 0};
+      s.workspace = make.workspace(selective_scan_workspace(args_.back(), where));
+      args_.back().workspace = s.workspace.data();
     }
   }
 
-  std::size_t sets() const override { return sets_.size(); }
-  void launch(std::size_t set, const Launch& where) override { selective_scan(args_[set], where); }
-  int launch_peer(void* entry, std::size_t set, void* stream) override {
-    const auto& a = args_[set];
-    const ssmprof_peer_selective_scan_args p{peer_dtype(a.dtype),
-                                             a.delta_softplus ? 1 : 0,
-                                             a.batch,
-                                             a.length,
-                                             a.channels,
-                                             a.state,
-                                             peer_rows(a.u),
-                                             peer_rows(a.delta),
-                                             peer_rows(a.b),
-                                             peer_rows(a.c),
-                                             peer_rows(a.z),
-                                             peer_rows(a.out),
-                                             a.a,
-                                             a.d,
-                                             a.delta_bias,
-                                             a.initial_state,
-                                             a.final_state};
-    using Entry = int (*)(const ssmprof_peer_selective_scan_args*, void*);
-    return reinterpret_cast<Entry>(entry)(&p, stream);
-  }
   void reset(std::size_t set) override {
     sets_[set].out.poison();
     sets_[set].final_state.poison();
@@ -113,7 +74,6 @@ class ScanProblem : public Problem {
     return "all tokens of " + std::to_string(std::min<std::int64_t>(dim_, kChannels)) +
            " channels in " + std::to_string(std::min<std::int64_t>(batch_, 2)) + " batch rows";
   }
-  Cost cost() const override { return cost_of(args_.front()); }
 
  private:
   static constexpr std::int64_t kChannels = 8;
@@ -162,14 +122,12 @@ class ScanProblem : public Problem {
   DType dtype_;
   Array a_, d_, bias_;
   std::vector<Set> sets_;
-  std::vector<SelectiveScanArgs> args_;
 };
 
 class ScanCase : public KernelCase {
  public:
   std::string name() const override { return "scan"; }
   std::string description() const override { return "Mamba-1 selective scan"; }
-  std::string entry() const override { return "selective_scan"; }
   std::vector<Option> options() const override {
     return {{"batch", "sequences", 1},
             {"seqlen", "tokens per sequence", 2048},

@@ -1,9 +1,8 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "kernels/bench/array.hpp"
-#include "kernels/bench/kernel_case.hpp"
-#include "kernels/bench/reference.hpp"
+#include "kernels/bench/presets.hpp"
+#include "kernels/bench/problem.hpp"
 #include "kernels/ssd.hpp"
 
 namespace ssmprof::kernels::bench {
@@ -15,10 +14,11 @@ struct Set {
   Array conv, in_proj, out, initial, final_state, workspace;
 };
 
-class SsdProblem : public Problem {
+class SsdProblem : public KernelProblem<SsdArgs, ssd> {
  public:
   SsdProblem(const Shape& shape, const Setup& setup)
-      : batch_(shape.at("batch")),
+      : KernelProblem(setup),
+        batch_(shape.at("batch")),
         length_(shape.at("seqlen")),
         heads_(shape.at("heads")),
         head_dim_(shape.at("head_dim")),
@@ -31,24 +31,16 @@ class SsdProblem : public Problem {
     const std::size_t per_set =
         static_cast<std::size_t>(tokens * (conv_row_ + dim_ + heads_)) * size_of(shape.dtype);
     sets_.resize(sets_for(per_set, setup.rotate_bytes));
-    a_ = Array(setup.device, DType::f32, heads_);
-    d_ = Array(setup.device, DType::f32, heads_);
-    bias_ = Array(setup.device, DType::f32, heads_);
-    a_.fill(setup.seed + 1, -16.0F, -1.0F);
-    d_.fill(setup.seed + 2, 0.5F, 1.5F);
-    bias_.fill(setup.seed + 3, -5.0F, -2.0F);
-    std::uint64_t seed = setup.seed + 100;
+    Inputs make(setup);
+    a_ = make.random(DType::f32, heads_, -16.0F, -1.0F);
+    d_ = make.random(DType::f32, heads_, 0.5F, 1.5F);
+    bias_ = make.random(DType::f32, heads_, -5.0F, -2.0F);
     for (auto& s : sets_) {
-      s.conv = Array(setup.device, shape.dtype, tokens * conv_row_);
-      s.in_proj = Array(setup.device, shape.dtype, tokens * proj_row_);
-      s.out = Array(setup.device, shape.dtype, tokens * dim_);
-      s.conv.fill(seed++, -1.0F, 1.0F);
-      s.in_proj.fill(seed++, -2.0F, 2.0F);
-      if (shape.at("initial") != 0) {
-        s.initial = Array(setup.device, DType::f32, states);
-        s.initial.fill(seed++, -1.0F, 1.0F);
-      }
-      if (shape.at("final") != 0) s.final_state = Array(setup.device, DType::f32, states);
+      s.conv = make.random(shape.dtype, tokens * conv_row_, -1.0F, 1.0F);
+      s.in_proj = make.random(shape.dtype, tokens * proj_row_, -2.0F, 2.0F);
+      s.out = make.output(shape.dtype, tokens * dim_);
+      s.initial = make.random_if(shape.at("initial") != 0, DType::f32, states, -1.0F, 1.0F);
+      s.final_state = make.output_if(shape.at("final") != 0, DType::f32, states);
       SsdArgs a;
       a.dtype = shape.dtype;
       a.batch = batch_, a.length = length_, a.heads = heads_;
@@ -64,18 +56,12 @@ class SsdProblem : public Problem {
       a.out = {s.out.data(), length_ * dim_, dim_};
       const Launch launch{setup.device, nullptr, 0};
       a.chunk = ssd_chunk(a, launch);
-      const auto bytes = ssd_workspace(a, launch);
-      if (bytes > 0) {
-        s.workspace = Array(setup.device, DType::f32, static_cast<std::int64_t>(bytes / 4 + 1));
-        a.workspace = s.workspace.data();
-      }
+      s.workspace = make.workspace(ssd_workspace(a, launch));
+      a.workspace = s.workspace.data();
       args_.push_back(a);
     }
   }
 
-  std::size_t sets() const override { return sets_.size(); }
-  void launch(std::size_t set, const Launch& where) override { ssd(args_[set], where); }
-  int launch_peer(void*, std::size_t, void*) override { return 1; }
   void reset(std::size_t set) override {
     sets_[set].out.poison();
     sets_[set].final_state.poison();
@@ -107,7 +93,6 @@ class SsdProblem : public Problem {
     return "all tokens of " + std::to_string(std::min<std::int64_t>(dim_, kRows)) +
            " state rows in " + std::to_string(std::min<std::int64_t>(batch_, 2)) + " batch rows";
   }
-  Cost cost() const override { return cost_of(args_.front()); }
 
  private:
   static constexpr std::int64_t kRows = 4;
@@ -132,14 +117,12 @@ class SsdProblem : public Problem {
   std::int64_t batch_, length_, heads_, head_dim_, groups_, state_, dim_, conv_row_, proj_row_;
   Array a_, d_, bias_;
   std::vector<Set> sets_;
-  std::vector<SsdArgs> args_;
 };
 
 class SsdCase : public KernelCase {
  public:
   std::string name() const override { return "ssd"; }
   std::string description() const override { return "Mamba-2 state-space duality"; }
-  std::string entry() const override { return "ssd"; }
   std::vector<Option> options() const override {
     return {{"batch", "sequences", 1},
             {"seqlen", "tokens per sequence", 2048},
@@ -151,13 +134,7 @@ class SsdCase : public KernelCase {
             {"initial", "start from a given state", 0},
             {"final", "write the final state", 1}};
   }
-  std::vector<Preset> presets() const override {
-    return {{"mamba2-130m", {{"heads", 24}}},
-            {"mamba2-370m", {{"heads", 32}}},
-            {"mamba2-780m", {{"heads", 48}}},
-            {"mamba2-1.3b", {{"heads", 64}}},
-            {"mamba2-2.7b", {{"heads", 80}}}};
-  }
+  std::vector<Preset> presets() const override { return mamba2_presets("heads", 1); }
   std::unique_ptr<Problem> prepare(const Shape& shape, const Setup& setup) const override {
     if (shape.at("groups") < 1 || shape.at("heads") % shape.at("groups") != 0) {
       throw std::invalid_argument("ssd: groups must divide heads");

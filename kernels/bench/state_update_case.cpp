@@ -1,8 +1,5 @@
-#include "kernels/bench/array.hpp"
-#include "kernels/bench/kernel_case.hpp"
-#include "kernels/bench/peer_convert.hpp"
 #include "kernels/bench/presets.hpp"
-#include "kernels/bench/reference.hpp"
+#include "kernels/bench/problem.hpp"
 #include "kernels/selective_scan.hpp"
 
 namespace ssmprof::kernels::bench {
@@ -10,13 +7,13 @@ namespace {
 
 struct Set {
   Array u, delta, x_proj, in_proj, out, state;
-  std::uint64_t state_seed = 0;
 };
 
-class StateUpdateProblem : public Problem {
+class StateUpdateProblem : public KernelProblem<SelectiveStateUpdateArgs, selective_state_update> {
  public:
   StateUpdateProblem(const Shape& shape, const Setup& setup)
-      : batch_(shape.at("batch")),
+      : KernelProblem(setup),
+        batch_(shape.at("batch")),
         dim_(shape.at("dim")),
         state_(shape.at("state")),
         rank_(dim_ / 32),
@@ -25,26 +22,18 @@ class StateUpdateProblem : public Problem {
     const auto per_set = static_cast<std::size_t>(batch_ * dim_ * state_) * size_of(stored) +
                          static_cast<std::size_t>(4 * batch_ * dim_) * size_of(dtype_);
     sets_.resize(sets_for(per_set, setup.rotate_bytes));
-    a_ = Array(setup.device, DType::f32, dim_ * state_);
-    d_ = Array(setup.device, DType::f32, dim_);
-    bias_ = Array(setup.device, DType::f32, dim_);
-    a_.fill(setup.seed + 1, -16.0F, -0.5F);
-    d_.fill(setup.seed + 2, 0.5F, 1.5F);
-    bias_.fill(setup.seed + 3, -5.0F, -1.0F);
-    std::uint64_t seed = setup.seed + 100;
+    Inputs make(setup);
+    a_ = make.random(DType::f32, dim_ * state_, -16.0F, -0.5F);
+    d_ = make.random(DType::f32, dim_, 0.5F, 1.5F);
+    bias_ = make.random(DType::f32, dim_, -5.0F, -1.0F);
     const std::int64_t row = rank_ + 2 * state_;
     for (auto& s : sets_) {
-      s.u = Array(setup.device, dtype_, batch_ * dim_);
-      s.delta = Array(setup.device, dtype_, batch_ * dim_);
-      s.x_proj = Array(setup.device, dtype_, batch_ * row);
-      s.in_proj = Array(setup.device, dtype_, batch_ * 2 * dim_);
-      s.out = Array(setup.device, dtype_, batch_ * dim_);
-      s.state = Array(setup.device, stored, batch_ * dim_ * state_);
-      s.u.fill(seed++, -1.0F, 1.0F);
-      s.delta.fill(seed++, -2.0F, 2.0F);
-      s.x_proj.fill(seed++, -1.0F, 1.0F);
-      s.in_proj.fill(seed++, -3.0F, 3.0F);
-      s.state_seed = seed++;
+      s.u = make.random(dtype_, batch_ * dim_, -1.0F, 1.0F);
+      s.delta = make.random(dtype_, batch_ * dim_, -2.0F, 2.0F);
+      s.x_proj = make.random(dtype_, batch_ * row, -1.0F, 1.0F);
+      s.in_proj = make.random(dtype_, batch_ * 2 * dim_, -3.0F, 3.0F);
+      s.out = make.output(dtype_, batch_ * dim_);
+      s.state = make.random(stored, batch_ * dim_ * state_, -1.0F, 1.0F);
       SelectiveStateUpdateArgs a;
       a.dtype = dtype_;
       a.state_dtype = stored;
@@ -65,35 +54,9 @@ class StateUpdateProblem : public Problem {
     }
   }
 
-  std::size_t sets() const override { return sets_.size(); }
-  void launch(std::size_t set, const Launch& where) override {
-    selective_state_update(args_[set], where);
-  }
-  int launch_peer(void* entry, std::size_t set, void* stream) override {
-    const auto& a = args_[set];
-    const ssmprof_peer_selective_state_update_args p{peer_dtype(a.dtype),
-                                                     peer_dtype(a.state_dtype),
-                                                     a.delta_softplus ? 1 : 0,
-                                                     0,
-                                                     a.batch,
-                                                     a.channels,
-                                                     a.state,
-                                                     peer_rows(a.u),
-                                                     peer_rows(a.delta),
-                                                     peer_rows(a.b),
-                                                     peer_rows(a.c),
-                                                     peer_rows(a.z),
-                                                     peer_rows(a.out),
-                                                     a.a,
-                                                     a.d,
-                                                     a.delta_bias,
-                                                     a.ssm_state};
-    using Entry = int (*)(const ssmprof_peer_selective_state_update_args*, void*);
-    return reinterpret_cast<Entry>(entry)(&p, stream);
-  }
   void reset(std::size_t set) override {
     sets_[set].out.poison();
-    sets_[set].state.fill(sets_[set].state_seed, -1.0F, 1.0F);
+    sets_[set].state.refill();
   }
   double error(std::size_t set) override {
     const auto& s = sets_[set];
@@ -120,21 +83,18 @@ class StateUpdateProblem : public Problem {
     return error.value();
   }
   std::string sample() const override { return "all channels and states of up to 4 sequences"; }
-  Cost cost() const override { return cost_of(args_.front()); }
 
  private:
   std::int64_t batch_, dim_, state_, rank_;
   DType dtype_;
   Array a_, d_, bias_;
   std::vector<Set> sets_;
-  std::vector<SelectiveStateUpdateArgs> args_;
 };
 
 class StateUpdateCase : public KernelCase {
  public:
   std::string name() const override { return "state_update"; }
   std::string description() const override { return "one decode step of the selective scan"; }
-  std::string entry() const override { return "selective_state_update"; }
   std::vector<Option> options() const override {
     return {{"batch", "sequences", 64},
             {"dim", "inner channels", 5120},

@@ -1,6 +1,7 @@
 #include "kernels/cuda/causal_conv1d.hpp"
 #include "kernels/cuda/causal_conv1d_params.cuh"
 #include "kernels/cuda/math.cuh"
+#include "kernels/cuda/programmatic.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
@@ -13,6 +14,8 @@ __global__ void __launch_bounds__(kConvThreads) conv_update_kernel(const ConvPar
   const std::uint32_t id = blockIdx.x * kConvThreads + threadIdx.x;
   const std::uint32_t row = id / p.vectors;
   const std::int64_t channel = static_cast<std::int64_t>(id - row * p.vectors) * V;
+  wait_for_previous_grid();
+  let_next_grid_start();
   if (row >= p.chunks) return;
   const std::int64_t batch = row;
   const T* state =
@@ -75,10 +78,11 @@ void causal_conv1d_update(const CausalConv1dArgs& args, void* stream_pointer) {
     const auto grid = static_cast<unsigned>(
         blocks_for(static_cast<std::int64_t>(p.vectors) * args.batch, kConvThreads));
     if (vector)
-      conv_update_kernel<T, 4, kConvChannels><<<grid, kConvThreads, 0, stream>>>(p);
+      launch_overlapping("causal_conv1d_update", conv_update_kernel<T, 4, kConvChannels>, grid,
+                         kConvThreads, 0, stream, p);
     else
-      conv_update_kernel<T, 0, 1><<<grid, kConvThreads, 0, stream>>>(p);
-    check_launch("causal_conv1d_update");
+      launch_overlapping("causal_conv1d_update", conv_update_kernel<T, 0, 1>, grid, kConvThreads, 0,
+                         stream, p);
   });
 }
 

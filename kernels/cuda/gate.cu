@@ -1,5 +1,6 @@
 #include "kernels/cuda/gate.hpp"
 #include "kernels/cuda/math.cuh"
+#include "kernels/cuda/programmatic.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
@@ -10,6 +11,8 @@ template <class T, int V>
 __global__ void __launch_bounds__(kThreads) gate_kernel(const GateArgs a, std::int64_t vectors) {
   const std::int64_t id = static_cast<std::int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   const std::int64_t token = id / vectors;
+  wait_for_previous_grid();
+  let_next_grid_start();
   if (token >= a.length) return;
   const std::int64_t channel = (id - token * vectors) * V;
   const std::int64_t batch = blockIdx.y;
@@ -43,10 +46,9 @@ void gate(const GateArgs& args, void* stream_pointer) {
     const dim3 grid(static_cast<unsigned>(blocks_for(vectors * args.length, kThreads)),
                     static_cast<unsigned>(args.batch));
     if (vector)
-      gate_kernel<T, V><<<grid, kThreads, 0, stream>>>(args, vectors);
+      launch_overlapping("gate", gate_kernel<T, V>, grid, kThreads, 0, stream, args, vectors);
     else
-      gate_kernel<T, 1><<<grid, kThreads, 0, stream>>>(args, vectors);
-    check_launch("gate");
+      launch_overlapping("gate", gate_kernel<T, 1>, grid, kThreads, 0, stream, args, vectors);
   });
 }
 

@@ -1,10 +1,14 @@
+#include "kernels/cuda/math.cuh"
+#include "kernels/cuda/programmatic.cuh"
 #include "kernels/cuda/rms_norm.hpp"
 #include "kernels/cuda/ssd_common.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
 
-using namespace ssd_detail;
+using ssd_detail::aligned16;
+using ssd_detail::load_vec;
+using ssd_detail::store_vec;
 
 constexpr int kMaxThreads = 1024;
 
@@ -23,10 +27,8 @@ __device__ __forceinline__ float block_sum(float v, float* scratch) {
 
 /// One CTA per (token, group), the group's row in registers: thread i owns the 16-byte vectors
 /// i, i + blockDim, ... (K of them), each read once.
-template <typename T, int K>
-__global__ void __launch_bounds__(K == 2   ? 256
-                                  : K == 3 ? 352
-                                           : kMaxThreads)
+template <typename T, int K, int kThreads>
+__global__ void __launch_bounds__(kThreads)
     gated_rms_norm_rows(const GatedRmsNormArgs a, const int vectors) {
   constexpr int V = 16 / sizeof(T);
   __shared__ float scratch[kMaxThreads / 32];
@@ -37,6 +39,8 @@ __global__ void __launch_bounds__(K == 2   ? 256
   const T* w = static_cast<const T*>(a.weight) + column;
   T* out = static_cast<T*>(a.out.data) + token * a.out.row_stride + column;
   uint4 ry[K], rz[K], rw[K];
+  wait_for_previous_grid();
+  let_next_grid_start();
 #pragma unroll
   for (int k = 0; k < K; ++k) {
     const int i = threadIdx.x + k * blockDim.x;
@@ -60,7 +64,7 @@ __global__ void __launch_bounds__(K == 2   ? 256
       load_vec<T, V>(reinterpret_cast<const T*>(&rz[k]), fz);
 #pragma unroll
       for (int v = 0; v < V; ++v) {
-        s[k][v] = fy[v] * silu(fz[v]);
+        s[k][v] = fy[v] * silu<true>(fz[v]);
         sum = fmaf(s[k][v], s[k][v], sum);
       }
     }
@@ -91,14 +95,15 @@ __global__ void __launch_bounds__(kMaxThreads) gated_rms_norm_any(const GatedRms
   const T* w = static_cast<const T*>(a.weight) + column;
   T* out = static_cast<T*>(a.out.data) + token * a.out.row_stride + column;
   float sum = 0.0F;
+  wait_for_previous_grid();
   for (std::int64_t i = threadIdx.x; i < a.group_size; i += blockDim.x) {
-    const float s = to_float(y[i]) * silu(to_float(z[i]));
+    const float s = to_float(y[i]) * silu<true>(to_float(z[i]));
     sum = fmaf(s, s, sum);
   }
   sum = block_sum(sum, scratch);
   const float rstd = rsqrtf(sum / static_cast<float>(a.group_size) + a.eps);
   for (std::int64_t i = threadIdx.x; i < a.group_size; i += blockDim.x) {
-    const float s = to_float(y[i]) * silu(to_float(z[i]));
+    const float s = to_float(y[i]) * silu<true>(to_float(z[i]));
     out[i] = from_float<T>(s * rstd * to_float(w[i]));
   }
 }
@@ -116,28 +121,23 @@ void run(const GatedRmsNormArgs& args, cudaStream_t stream) {
                     row_ok(args.z) && row_ok(args.out) && aligned16(args.weight);
   if (!fast) {
     const int threads = args.group_size >= 1024 ? 256 : args.group_size >= 128 ? 128 : 32;
-    gated_rms_norm_any<T><<<grid, threads, 0, stream>>>(args);
-    return check_launch("gated_rms_norm");
+    return launch_overlapping("gated_rms_norm", gated_rms_norm_any<T>, grid, threads, 0, stream,
+                              args);
   }
-  const auto threads_for = [&](int k) {
-    const std::int64_t t = (vectors + k - 1) / k;
-    return static_cast<int>((t + 31) / 32 * 32);
-  };
   const int n = static_cast<int>(vectors);
-  if (n <= 512) {
-    gated_rms_norm_rows<T, 2><<<grid, threads_for(2), 0, stream>>>(args, n);
-  } else if (n <= 1024) {
-    gated_rms_norm_rows<T, 3><<<grid, threads_for(3), 0, stream>>>(args, n);
-  } else {
-    gated_rms_norm_rows<T, 4><<<grid, threads_for(4), 0, stream>>>(args, n);
-  }
-  check_launch("gated_rms_norm");
+  const auto go = [&](auto kernel, int k) {
+    const int threads = static_cast<int>(blocks_for(blocks_for(vectors, k), kWarp)) * kWarp;
+    launch_overlapping("gated_rms_norm", kernel, grid, threads, 0, stream, args, n);
+  };
+  if (n <= 512) return go(gated_rms_norm_rows<T, 2, 256>, 2);
+  if (n <= 1024) return go(gated_rms_norm_rows<T, 3, 352>, 3);
+  go(gated_rms_norm_rows<T, 4, kMaxThreads>, 4);
 }
 
 }  // namespace
 
 void gated_rms_norm(const GatedRmsNormArgs& args, void* stream) {
-  for_dtype(args.dtype, [&](auto t) { run<decltype(t)>(args, static_cast<cudaStream_t>(stream)); });
+  dispatch(args.dtype, [&](auto t) { run<decltype(t)>(args, static_cast<cudaStream_t>(stream)); });
 }
 
 }  // namespace ssmprof::kernels::cuda

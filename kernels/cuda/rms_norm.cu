@@ -1,4 +1,5 @@
 #include "kernels/cuda/math.cuh"
+#include "kernels/cuda/programmatic.cuh"
 #include "kernels/cuda/rms_norm.hpp"
 
 namespace ssmprof::kernels::cuda {
@@ -43,6 +44,8 @@ __global__ void rms_norm_kernel(const RmsNormArgs a) {
   const std::int64_t step = static_cast<std::int64_t>(blockDim.x) * V;
   const std::int64_t own = static_cast<std::int64_t>(threadIdx.x) * V;
 
+  wait_for_previous_grid();
+  let_next_grid_start();
   float held[kHeld][V];
   float sum = 0.0F;
   const auto take = [&](float(&s)[V], std::int64_t channel) {
@@ -104,10 +107,9 @@ void launch(const RmsNormArgs& a, cudaStream_t stream) {
   const int threads = static_cast<int>(wanted < 512 ? wanted : 512);
   const auto blocks = static_cast<unsigned>(a.tokens);
   if (vector)
-    rms_norm_kernel<T, X, R, V><<<blocks, threads, 0, stream>>>(a);
+    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, V>, blocks, threads, 0, stream, a);
   else
-    rms_norm_kernel<T, X, R, 1><<<blocks, threads, 0, stream>>>(a);
-  check_launch("rms_norm");
+    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, 1>, blocks, threads, 0, stream, a);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "kernels/cuda/math.cuh"
+#include "kernels/cuda/programmatic.cuh"
 #include "kernels/cuda/selective_scan.hpp"
 
 namespace ssmprof::kernels::cuda {
@@ -18,6 +19,8 @@ __global__ void __launch_bounds__(kThreads) state_update_kernel(const SelectiveS
   const std::uint32_t group = id / channels;
   const std::int64_t channel = id - group * channels;
   const std::int64_t first = static_cast<std::int64_t>(group) * kRows;
+  wait_for_previous_grid();
+  let_next_grid_start();
   if (first >= p.batch) return;  // whole groups of lanes leave together
   const auto at = [&](const ConstRows& r, std::int64_t batch) {
     return static_cast<const T*>(r.data) + batch * r.batch_stride;
@@ -89,28 +92,25 @@ __global__ void __launch_bounds__(kThreads) state_update_kernel(const SelectiveS
 
 template <class T, class S>
 void launch(const SelectiveStateUpdateArgs& p, cudaStream_t stream) {
-  const auto grid = [&](int lanes, int rows) {
-    return static_cast<unsigned>(
-        blocks_for(blocks_for(p.batch, rows) * p.channels * lanes, kThreads));
+  const auto go = [&](auto kernel, int lanes, int rows) {
+    const auto blocks =
+        static_cast<unsigned>(blocks_for(blocks_for(p.batch, rows) * p.channels * lanes, kThreads));
+    launch_overlapping("selective_state_update", kernel, blocks, kThreads, 0, stream, p);
   };
   const auto packed = [](const ConstRows& r, std::size_t states) {
     return rows_aligned(r.data, r.batch_stride, 0, sizeof(T), states * sizeof(T));
   };
   const bool aligned = reinterpret_cast<std::uintptr_t>(p.ssm_state) % 16 == 0;
-  // Fewer, longer accesses where there is work for every thread anyway.
-  const bool many = p.batch * p.channels >= 132 * 2048;
-  if (p.state == 16 && aligned && many && packed(p.b, 8) && packed(p.c, 8)) {
-    state_update_kernel<T, S, 8, 2, 1, true><<<grid(2, 1), kThreads, 0, stream>>>(p);
-  } else if (p.state == 16 && aligned && many && packed(p.b, 4) && packed(p.c, 4)) {
-    state_update_kernel<T, S, 4, 4, 2, true><<<grid(4, 2), kThreads, 0, stream>>>(p);
+  const bool many = p.batch * p.channels >= 132 * 2048;  // work for every thread with two rows each
+  if (p.state == 16 && aligned && many && packed(p.b, 4) && packed(p.c, 4)) {
+    go(state_update_kernel<T, S, 4, 4, 2, true>, 4, 2);
   } else if (p.state == 16 && aligned && packed(p.b, 4) && packed(p.c, 4)) {
-    state_update_kernel<T, S, 4, 4, 1, true><<<grid(4, 1), kThreads, 0, stream>>>(p);
+    go(state_update_kernel<T, S, 4, 4, 1, true>, 4, 1);
   } else if (p.state % 4 == 0 && aligned) {
-    state_update_kernel<T, S, 4, 8, 1, false><<<grid(8, 1), kThreads, 0, stream>>>(p);
+    go(state_update_kernel<T, S, 4, 8, 1, false>, 8, 1);
   } else {
-    state_update_kernel<T, S, 1, 16, 1, false><<<grid(16, 1), kThreads, 0, stream>>>(p);
+    go(state_update_kernel<T, S, 1, 16, 1, false>, 16, 1);
   }
-  check_launch("selective_state_update");
 }
 
 }  // namespace

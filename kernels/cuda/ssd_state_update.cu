@@ -1,34 +1,44 @@
+#include "kernels/cuda/math.cuh"
+#include "kernels/cuda/programmatic.cuh"
 #include "kernels/cuda/ssd.hpp"
 #include "kernels/cuda/ssd_common.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
 
-using namespace ssd_detail;
+using ssd_detail::aligned16;
+using ssd_detail::DtTransform;
+using ssd_detail::load_vec;
+using ssd_detail::store_vec;
 
 constexpr int kWarps = 4;
 
-/// One CTA per (head, sequence). A row of the state is read by kLanes lanes, K accesses of V
-/// elements each; a lane group keeps kInFlight rows in registers: few
-/// when there are CTAs enough to keep memory busy.
+/// One CTA per (stretch of n_rows rows of a head, sequence). A row of the state is read by kLanes
+/// lanes, K accesses of V elements each; a lane group keeps kInFlight rows in registers: few when
+/// there are CTAs enough to keep memory busy.
 template <typename T, typename S, int V, int kLanes, int K, int kInFlight>
 __global__ void __launch_bounds__(kWarps * 32)
-    ssd_state_update_kernel(const SsdStateUpdateArgs a, const DtTransform transform) {
+    ssd_state_update_kernel(const SsdStateUpdateArgs a, const DtTransform transform,
+                            const int n_rows) {
   constexpr int kRowsAtOnce = 32 / kLanes;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int sub = lane / kLanes, l = lane % kLanes;
-  const int head = blockIdx.x;
+  const int blocks = static_cast<int>(a.head_dim) / n_rows;  // per head
+  const int head = blockIdx.x / blocks;
+  const std::int64_t row0 = static_cast<std::int64_t>(blockIdx.x) * n_rows;
   const std::int64_t batch = blockIdx.y;
   const std::int64_t group = head * a.groups / a.heads;
-  const T* x = static_cast<const T*>(a.x.data) + batch * a.x.batch_stride + head * a.head_dim;
+  const T* x = static_cast<const T*>(a.x.data) + batch * a.x.batch_stride + row0;
   const T* bp = static_cast<const T*>(a.b.data) + batch * a.b.batch_stride + group * a.state;
   const T* cp = static_cast<const T*>(a.c.data) + batch * a.c.batch_stride + group * a.state;
   const T* z = static_cast<const T*>(a.z.data);
-  if (z) z += batch * a.z.batch_stride + head * a.head_dim;
-  T* out = static_cast<T*>(a.out.data) + batch * a.out.batch_stride + head * a.head_dim;
-  S* state = static_cast<S*>(a.ssm_state) + (batch * a.heads + head) * a.head_dim * a.state;
-  const int n_state = static_cast<int>(a.state), n_rows = static_cast<int>(a.head_dim);
+  if (z) z += batch * a.z.batch_stride + row0;
+  T* out = static_cast<T*>(a.out.data) + batch * a.out.batch_stride + row0;
+  S* state = static_cast<S*>(a.ssm_state) + (batch * a.heads * a.head_dim + row0) * a.state;
+  const int n_state = static_cast<int>(a.state);
 
+  wait_for_previous_grid();
+  let_next_grid_start();
   const float dt =
       transform(to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]),
                 a.dt_bias ? a.dt_bias[head] : 0.0F);
@@ -83,11 +93,18 @@ __global__ void __launch_bounds__(kWarps * 32)
       for (int o = kLanes / 2; o > 0; o /= 2) y += __shfl_xor_sync(0xffffffffU, y, o);
       if (l == 0 && r < n_rows) {
         y = fmaf(skip, xv[i], y);
-        if (z) y *= silu(to_float(z[r]));
+        if (z) y *= silu<true>(to_float(z[r]));
         out[r] = from_float<T>(y);
       }
     }
   }
+}
+
+/// Rows of a head per block: all, or fewer where heads alone would not fill the device.
+int rows_per_block(const SsdStateUpdateArgs& a) {
+  std::int64_t rows = a.head_dim;
+  while (rows % 8 == 0 && rows > 16 && a.batch * a.heads * (a.head_dim / rows) < 132 * 4) rows /= 2;
+  return static_cast<int>(rows);
 }
 
 template <typename T, typename S, int V, int kLanes, int K>
@@ -101,21 +118,22 @@ void launch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
     move(p.x), move(p.b), move(p.c), move(p.dt), move(p.z);
     p.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
     p.ssm_state = static_cast<S*>(args.ssm_state) + u * args.heads * args.head_dim * args.state;
-    const dim3 grid(static_cast<unsigned>(args.heads), static_cast<unsigned>(p.batch));
+    const int rows = rows_per_block(p);
+    const dim3 grid(static_cast<unsigned>(args.heads * args.head_dim / rows),
+                    static_cast<unsigned>(p.batch));
     const DtTransform transform{args.dt_softplus, args.dt_min, args.dt_max};
     if (args.heads * p.batch >= 4096) {
-      ssd_state_update_kernel<T, S, V, kLanes, K, 2>
-          <<<grid, kWarps * 32, 0, stream>>>(p, transform);
+      launch_overlapping("ssd_state_update", ssd_state_update_kernel<T, S, V, kLanes, K, 2>, grid,
+                         kWarps * 32, 0, stream, p, transform, rows);
     } else {
-      ssd_state_update_kernel<T, S, V, kLanes, K, 4>
-          <<<grid, kWarps * 32, 0, stream>>>(p, transform);
+      launch_overlapping("ssd_state_update", ssd_state_update_kernel<T, S, V, kLanes, K, 4>, grid,
+                         kWarps * 32, 0, stream, p, transform, rows);
     }
-    check_launch("ssd_state_update");
   }
 }
 
 template <typename T, typename S>
-void dispatch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
+void choose(const SsdStateUpdateArgs& args, cudaStream_t stream) {
   constexpr int V = 16 / sizeof(S);
   const std::int64_t n = args.state;
   if (n % V == 0 && aligned16(args.ssm_state)) {
@@ -132,9 +150,9 @@ void dispatch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
 }  // namespace
 
 void ssd_state_update(const SsdStateUpdateArgs& args, void* stream) {
-  for_dtype(args.dtype, [&](auto t) {
-    for_dtype(args.state_dtype, [&](auto s) {
-      dispatch<decltype(t), decltype(s)>(args, static_cast<cudaStream_t>(stream));
+  dispatch(args.dtype, [&](auto t) {
+    dispatch(args.state_dtype, [&](auto s) {
+      choose<decltype(t), decltype(s)>(args, static_cast<cudaStream_t>(stream));
     });
   });
 }

@@ -241,7 +241,9 @@ def kernels():
     cases = []
     for flag, values in (("--kernel", ["attention", "scan,,conv"]), ("--batch", ["0", "2:1:x2"]),
                          ("--seqlen", ["x1", "-1", "1.5"]), ("--dtype", ["int8"]),
-                         ("--preset", ["llama"]), ("--samples", ["0", "x"])):
+                         ("--preset", ["llama"]), ("--samples", ["0", "x"]),
+                         ("--device", ["tpu"]), ("--threads", ["-1", "x"]),
+                         ("--against", ["jax"])):
         cases += option(base, flag, values, names="llama" if flag == "--preset" else None)
     cases += [
         case("kernels with a size that is none", [*base, "--size", "dim"], "dim", EITHER),

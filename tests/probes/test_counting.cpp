@@ -73,7 +73,7 @@ TEST_CASE("leaves are counted flat, once per pass, and the whole apart") {
   auto execution = executing(1);
   const auto counted = count_ranges(execution, {1, 3, 4, 5}, {"a", "b"}, device, nullptr);
   CHECK(counted.passes == 3);
-  CHECK(counted.sessions == 2);
+  CHECK(counted.sessions == 1);
   CHECK(counted.runs == 6);
   CHECK(counted.ranges[1] == std::vector<double>{1, 1});
   CHECK(counted.ranges[4] == std::vector<double>{1, 4});

@@ -57,8 +57,21 @@ def check_components(found, family):
         assert verdicts == ({"ok", "none"} if table == "torch" else {"ok"}), verdicts
 
 
+def check_stored():
+    """What is committed was good when it was measured, with every component in it."""
+    stored = sorted((SOURCE / "docs" / "results").rglob("accuracy*.json"))
+    assert stored, "nothing is stored"
+    for path in stored:
+        for name, found in json.loads(path.read_text())["models"].items():
+            check_components(found, "mamba2" if name.startswith("mamba2") else "mamba")
+            for backend in ("torch", "native"):
+                assert found[backend]["ratio"] <= found[backend]["bar"] == 1.25, (path, backend)
+                assert found[backend]["error_in_fp32"] < 1e-4, (path, backend)
+
+
 def main():
     script = load_script()
+    check_stored()
     torch.manual_seed(1)
     assert transformers.__version__
     with tempfile.TemporaryDirectory(prefix="ssmprof-test-") as name:

@@ -34,7 +34,8 @@ def main():
     checks = support.Checks()
     with support.scratch() as folder:
         reports = written(pathlib.Path(folder), checks)
-        stored = sorted((ROOT / "docs" / "results").rglob("*.json"))
+        stored = sorted(path for path in (ROOT / "docs" / "results").rglob("*.json")
+                        if not path.name.startswith("accuracy"))  # see test_accuracy.py
         for path in [*reports, *stored]:
             found = validate_schema.validate(path)
             checks.check(not found, f"{path.name}: {found[:3]}")

@@ -23,7 +23,7 @@ ALLOWED = {
 FRAMEWORKS = {
     r"<(ATen|torch|c10)/": ["workloads/torch/"],
     r"<(cupti|nvperf)": ["probes/cupti/", "tests/"],
-    r"<(cuda|cublas|nvml|nvtx3)": ["kernels/", "probes/", "workloads/", "tests/"],
+    r"<(cuda|cublas|nvml|nvtx3)": ["kernels/", "probes/", "workloads/", "tests/", "docs/examples/"],
     r"<CLI/": ["harness/"],
 }
 MOST_LINES = 400

@@ -2,6 +2,7 @@
 #include "workloads/ceilings.hpp"
 #include "workloads/component_errors.hpp"
 #include "workloads/execution.hpp"
+#include "workloads/kernel_rival.hpp"
 #include "workloads/torch/continuation.hpp"
 #include "workloads/torch/memory_need.hpp"
 #include "workloads/torch/planted_error.hpp"
@@ -47,6 +48,10 @@ std::uint64_t activations_need(const ModelConfig&, const ExecutionSpec&, std::in
 
 std::map<std::string, std::string> host_library_versions() {
   return {};
+}
+
+std::unique_ptr<kernels::bench::Rival> make_library_rival(const ExecutionSpec&) {
+  return nullptr;
 }
 
 Ceilings measure_ceilings(const ExecutionSpec&) {

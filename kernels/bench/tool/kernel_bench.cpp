@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "kernels/bench/device.hpp"
+#include "kernels/bench/peer.hpp"
 #include "kernels/bench/runner.hpp"
 
 namespace {
@@ -64,17 +65,21 @@ void write_json(std::ostream& to, const Measurement& m, const Rates& rates) {
     first = false;
   }
   to << "},\"failure\":\"" << m.error_message << "\",\"error\":" << number(m.error)
-     << ",\"sample\":\"" << m.sample << "\",\"launches\":" << m.launches << ",\"sets\":" << m.sets
+     << ",\"timing\":\"" << m.timing << "\",\"sample\":\"" << m.sample
+     << "\",\"launches\":" << m.launches << ",\"sets\":" << m.sets
      << ",\"median_us\":" << number(m.median * 1e6) << ",\"low_us\":" << number(m.low * 1e6)
      << ",\"high_us\":" << number(m.high * 1e6) << ",\"cycles\":" << number(m.cycles)
      << ",\"bytes\":" << m.cost.bytes() << ",\"flops\":" << m.cost.flops
      << ",\"transcendentals\":" << m.cost.transcendentals
      << ",\"gigabytes_per_second\":" << number(m.bytes_per_second / 1e9)
      << ",\"mufu_per_second\":" << number(m.mufu_per_second)
+     << ",\"mufu_share\":" << number(m.mufu_share)
+     << ",\"issue_share_at_least\":" << number(m.issue_share)
      << ",\"floor_us\":" << number(m.floor.seconds * 1e6) << ",\"floor_formula\":\""
      << m.floor.formula << "\",\"percent_of_floor\":" << number(m.percent_of_floor)
      << ",\"device\":{\"name\":\"" << rates.device
      << "\",\"copy_gigabytes_per_second\":" << number(rates.copy_bytes_per_second / 1e9)
+     << ",\"gemm_teraflops_per_second\":" << number(rates.gemm_flops_per_second / 1e12)
      << ",\"clock_hz\":" << number(rates.clock_hz)
      << ",\"multiprocessors\":" << rates.multiprocessors << "},\"samples_us\":[";
   for (std::size_t i = 0; i < m.seconds.size(); ++i)
@@ -85,11 +90,12 @@ void write_json(std::ostream& to, const Measurement& m, const Rates& rates) {
 int run(int count, char** arguments) {
   std::ofstream json;
   std::vector<std::unique_ptr<Peer>> owned;
-  std::vector<const Peer*> peers;
+  std::vector<Rival*> rivals;
   const auto cases = make_cases();
   const Rates rates = measure_rates();
-  std::printf("%s: copy %.0f GB/s, clock %.0f MHz, %d multiprocessors\n", rates.device.c_str(),
-              rates.copy_bytes_per_second / 1e9, rates.clock_hz / 1e6, rates.multiprocessors);
+  std::printf("%s: copy %.0f GB/s, GEMM %.0f TFLOP/s, clock %.0f MHz, %d multiprocessors\n",
+              rates.device.c_str(), rates.copy_bytes_per_second / 1e9,
+              rates.gemm_flops_per_second / 1e12, rates.clock_hz / 1e6, rates.multiprocessors);
   int failures = 0;
   for (int i = 1; i < count; ++i) {
     const std::string text = arguments[i];
@@ -98,7 +104,7 @@ int run(int count, char** arguments) {
       continue;
     }
     if (text == "--peer" && i + 1 < count) {
-      peers.push_back(owned.emplace_back(std::make_unique<Peer>(arguments[++i])).get());
+      rivals.push_back(owned.emplace_back(std::make_unique<Peer>(arguments[++i])).get());
       continue;
     }
     const Request request = parse(text);
@@ -108,7 +114,7 @@ int run(int count, char** arguments) {
       known = true;
       try {
         const Shape shape = resolve(*which, request.preset, request.dtype, request.sizes);
-        for (const auto& m : run_case(*which, shape, rates, {}, peers)) {
+        for (const auto& m : run_case(*which, shape, rates, {}, rivals)) {
           std::printf(
               "%-12s %-8s %9.2f us [%.2f, %.2f] %5.1f%% floor %6.0f GB/s %5.2f Tmufu err "
               "%.2e %s %s\n",
