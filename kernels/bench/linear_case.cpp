@@ -1,6 +1,4 @@
-#include "kernels/bench/array.hpp"
-#include "kernels/bench/kernel_case.hpp"
-#include "kernels/bench/reference.hpp"
+#include "kernels/bench/problem.hpp"
 #include "kernels/linear.hpp"
 
 namespace ssmprof::kernels::bench {
@@ -10,20 +8,21 @@ struct Set {
   Array x, weight, y;
 };
 
-class LinearProblem : public Problem {
+class LinearProblem : public KernelProblem<LinearArgs, linear> {
  public:
   LinearProblem(const Shape& shape, const Setup& setup)
-      : rows_(shape.at("batch")), outputs_(shape.at("outputs")), inputs_(shape.at("inputs")) {
-    const auto elements = rows_ * (inputs_ + outputs_) + outputs_ * inputs_;
+      : KernelProblem(setup),
+        rows_(shape.at("batch")),
+        outputs_(shape.at("outputs")),
+        inputs_(shape.at("inputs")) {
+    const std::int64_t elements = rows_ * (inputs_ + outputs_) + outputs_ * inputs_;
     sets_.resize(
         sets_for(static_cast<std::size_t>(elements) * size_of(shape.dtype), setup.rotate_bytes));
-    std::uint64_t seed = setup.seed;
+    Inputs make(setup);
     for (auto& s : sets_) {
-      s.x = Array(setup.device, shape.dtype, rows_ * inputs_);
-      s.weight = Array(setup.device, shape.dtype, outputs_ * inputs_);
-      s.y = Array(setup.device, shape.dtype, rows_ * outputs_);
-      s.x.fill(seed++, -1.0F, 1.0F);
-      s.weight.fill(seed++, -1.0F, 1.0F);
+      s.x = make.random(shape.dtype, rows_ * inputs_, -1.0F, 1.0F);
+      s.weight = make.random(shape.dtype, outputs_ * inputs_, -1.0F, 1.0F);
+      s.y = make.output(shape.dtype, rows_ * outputs_);
       LinearArgs a;
       a.dtype = shape.dtype;
       a.rows = rows_, a.inputs = inputs_, a.outputs = outputs_;
@@ -34,9 +33,6 @@ class LinearProblem : public Problem {
     }
   }
 
-  std::size_t sets() const override { return sets_.size(); }
-  void launch(std::size_t set, const Launch& where) override { linear(args_[set], where); }
-  int launch_peer(void*, std::size_t, void*) override { return 1; }
   void reset(std::size_t set) override { sets_[set].y.poison(); }
   double error(std::size_t set) override {
     const auto& s = sets_[set];
@@ -53,19 +49,16 @@ class LinearProblem : public Problem {
     return error.value();
   }
   std::string sample() const override { return "up to 512 outputs of up to 8 rows"; }
-  Cost cost() const override { return cost_of(args_.front()); }
 
  private:
   std::int64_t rows_, outputs_, inputs_;
   std::vector<Set> sets_;
-  std::vector<LinearArgs> args_;
 };
 
 class LinearCase : public KernelCase {
  public:
   std::string name() const override { return "linear"; }
   std::string description() const override { return "a linear layer over few rows, for decoding"; }
-  std::string entry() const override { return "linear"; }
   std::vector<Option> options() const override {
     return {{"batch", "rows", 64},
             {"outputs", "output features", 10240},
