@@ -93,6 +93,11 @@ __device__ inline void barrier_init(std::uint32_t barrier) {
       "mbarrier.init.shared::cta.b64 [%0], 1;\nfence.mbarrier_init.release.cluster;" ::"r"(barrier)
       : "memory");
 }
+/// Orders this thread's accesses of shared memory, the barrier's start included, before copies of
+/// the copy engine.
+__device__ inline void fence_copy_engine() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 __device__ inline void barrier_expect(std::uint32_t barrier, std::uint32_t bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
                : "memory");

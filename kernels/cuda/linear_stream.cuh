@@ -41,6 +41,7 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
       store_shared(x_at + row * p.pitch + (given + i - row * blank) * 16, uint4{});
     }
     if (threadIdx.x < kWarp) {
+      fence_copy_engine();
       if (threadIdx.x == 0) barrier_expect(barrier, p.rows * given * 16);
       __syncwarp();
       for (int row = threadIdx.x; row < p.rows; row += kWarp)
