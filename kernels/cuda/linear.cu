@@ -76,6 +76,7 @@ void launch(const LinearArgs& a, const LinearPlan& plan, bool overlap, cudaStrea
   p.chunk = layout.chunk, p.pitch = layout.pitch;
   p.bulk = NT > 1 && launches_overlap();  // few rows arrive sooner by plain loads
   p.packed_y = rows_aligned(a.y.data, 0, a.rows > 1 ? a.y.row_stride : 0, 2, 8);
+  p.overlap = overlap;
   auto* const kernel = linear_detail::linear_stream_kernel<T, NT, MT>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, room),
         "linear: shared memory");

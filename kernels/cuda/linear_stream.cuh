@@ -142,7 +142,7 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
 #if __CUDA_ARCH__ >= 900
   if (p.bulk && threadIdx.x == 0) barrier_init(barrier);
 #endif
-  let_next_grid_start();
+  if (p.overlap) let_next_grid_start();
   wait_for_previous_grid();
 
   float sum[MT][NT][4] = {};
