@@ -24,6 +24,7 @@ struct Params {
   int steps, queue, x_at, chunk, pitch;  ///< of the layout; the barrier lies before x_at
   bool bulk;                             ///< x by the copy engine
   bool packed_y;                         ///< four outputs in one store
+  bool overlap;                          ///< the next kernel may start early
 };
 
 /// x of the steps [from, to) into shared memory, zeros behind the last input. All threads.
