@@ -26,6 +26,12 @@ __device__ void mma_k16(float (&d)[4], const uint4& a, std::uint32_t b0, std::ui
   }
 }
 
+/// The dynamic shared memory of the block.
+__device__ inline unsigned char* block_memory() {
+  extern __shared__ __align__(128) unsigned char memory[];
+  return memory;
+}
+
 __device__ inline std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
 }

@@ -106,7 +106,7 @@ template <class T, int NT, int MT>
 __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     linear_stream_kernel(const __grid_constant__ Params p) {
   constexpr int kQueue = linear_depth(MT), kBytes = linear_step_bytes(MT);
-  extern __shared__ __align__(128) unsigned char memory[];
+  unsigned char* const memory = block_memory();
   const std::uint32_t base = shared_address(memory), x_at = base + p.x_at, barrier = x_at - 16;
   const int blocks = static_cast<int>(cluster_blocks()), rank = static_cast<int>(cluster_rank());
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = threadIdx.x % kWarp;
@@ -198,9 +198,9 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     for (int i = 0; i < NT; ++i)
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        const int row = i * 8 + quarter * 2 + j % 2;
-        if (row < p.rows)
-          sums[row * pitch + (across * MT + t) * 16 + j / 2 * 8 + group] = sum[t][i][j];
+        const int m = i * 8 + quarter * 2 + j % 2;
+        if (m < p.rows)
+          sums[m * pitch + (across * MT + t) * 16 + j / 2 * 8 + group] = sum[t][i][j];
       }
   if (blocks > 1)
     cluster_barrier();
