@@ -30,7 +30,7 @@ void validate(const char* name, const CausalConv1dArgs& a, Device device) {
 void causal_conv1d(const CausalConv1dArgs& args, const Launch& launch) {
   validate("causal_conv1d", args, launch.device);
   if (launch.device == Device::cpu) return cpu::causal_conv1d(args, launch.threads);
-  SSMPROF_CUDA_CALL("causal_conv1d", cuda::causal_conv1d(args, launch.stream));
+  SSMPROF_CUDA_CALL("causal_conv1d", cuda::causal_conv1d(args, launch));
 }
 
 void causal_conv1d_update(const CausalConv1dArgs& args, const Launch& launch) {
@@ -42,7 +42,7 @@ void causal_conv1d_update(const CausalConv1dArgs& args, const Launch& launch) {
   check.require(args.initial_state == args.final_state, "initial_state",
                 "must be the same memory as final_state");
   if (launch.device == Device::cpu) return cpu::causal_conv1d(args, launch.threads);
-  SSMPROF_CUDA_CALL("causal_conv1d_update", cuda::causal_conv1d_update(args, launch.stream));
+  SSMPROF_CUDA_CALL("causal_conv1d_update", cuda::causal_conv1d_update(args, launch));
 }
 
 Cost cost_of(const CausalConv1dArgs& a) {

@@ -16,7 +16,7 @@ void gate(const GateArgs& args, const Launch& launch) {
   check.rows(args.z, args.batch, args.length, args.channels, "z");
   check.rows(args.out, args.batch, args.length, args.channels, "out");
   if (launch.device == Device::cpu) return cpu::gate(args, launch.threads);
-  SSMPROF_CUDA_CALL("gate", cuda::gate(args, launch.stream));
+  SSMPROF_CUDA_CALL("gate", cuda::gate(args, launch));
 }
 
 Cost cost_of(const GateArgs& a) {

@@ -11,8 +11,8 @@ struct Launch {
   void* stream = nullptr;  ///< cudaStream_t; unused on the CPU
   int threads = 0;         ///< CPU threads; 0 = all that the process may use
   /// Lets a kernel that can do so start while the one before it on the stream still runs (CUDA). It
-  /// fetches its weights early and waits for the end of the other before it touches anything else.
-  /// Only where no kernel ahead writes weights and nobody times kernels apart.
+  /// waits for the end of the other before it touches anything that a kernel may write. Only where
+  /// nobody times kernels apart: the two then share their time.
   bool overlap = false;
 };
 

@@ -16,7 +16,7 @@ void linear(const LinearArgs& args, const Launch& launch) {
   check.given(args.weight, "weight");
   check.rows(args.y, 1, args.rows, args.outputs, "y");
   if (launch.device == Device::cpu) return cpu::linear(args, launch.threads);
-  SSMPROF_CUDA_CALL("linear", cuda::linear(args, launch.stream, launch.overlap));
+  SSMPROF_CUDA_CALL("linear", cuda::linear(args, launch));
 }
 
 bool linear_pays(const LinearArgs&) {

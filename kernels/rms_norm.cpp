@@ -26,7 +26,7 @@ void rms_norm(const RmsNormArgs& args, const Launch& launch) {
   check.given(args.weight, "weight");
   check.rows(args.out, 1, args.tokens, args.channels, "out");
   if (launch.device == Device::cpu) return cpu::rms_norm(args, launch.threads);
-  SSMPROF_CUDA_CALL("rms_norm", cuda::rms_norm(args, launch.stream));
+  SSMPROF_CUDA_CALL("rms_norm", cuda::rms_norm(args, launch));
 }
 
 Cost cost_of(const RmsNormArgs& a) {
@@ -54,7 +54,7 @@ void gated_rms_norm(const GatedRmsNormArgs& args, const Launch& launch) {
   check.given(args.weight, "weight");
   check.rows(args.out, 1, args.tokens, args.channels, "out");
   if (launch.device == Device::cpu) return cpu::gated_rms_norm(args, launch.threads);
-  SSMPROF_CUDA_CALL("gated_rms_norm", cuda::gated_rms_norm(args, launch.stream));
+  SSMPROF_CUDA_CALL("gated_rms_norm", cuda::gated_rms_norm(args, launch));
 }
 
 Cost cost_of(const GatedRmsNormArgs& a) {

@@ -55,13 +55,13 @@ std::size_t selective_scan_workspace([[maybe_unused]] const SelectiveScanArgs& a
 void selective_scan(const SelectiveScanArgs& args, const Launch& launch) {
   validate(args, launch.device);
   if (launch.device == Device::cpu) return cpu::selective_scan(args, launch.threads);
-  SSMPROF_CUDA_CALL("selective_scan", cuda::selective_scan(args, launch.stream));
+  SSMPROF_CUDA_CALL("selective_scan", cuda::selective_scan(args, launch));
 }
 
 void selective_state_update(const SelectiveStateUpdateArgs& args, const Launch& launch) {
   validate(args);
   if (launch.device == Device::cpu) return cpu::selective_state_update(args, launch.threads);
-  SSMPROF_CUDA_CALL("selective_state_update", cuda::selective_state_update(args, launch.stream));
+  SSMPROF_CUDA_CALL("selective_state_update", cuda::selective_state_update(args, launch));
 }
 
 Cost cost_of(const SelectiveScanArgs& a) {

@@ -63,13 +63,13 @@ std::int64_t ssd_chunk(const SsdArgs& args, const Launch& launch) {
 void ssd(const SsdArgs& args, const Launch& launch) {
   validate(args, launch.device);
   if (launch.device == Device::cpu) return cpu::ssd(args, launch.threads);
-  SSMPROF_CUDA_CALL("ssd", cuda::ssd(args, launch.stream));
+  SSMPROF_CUDA_CALL("ssd", cuda::ssd(args, launch));
 }
 
 void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch) {
   validate(args);
   if (launch.device == Device::cpu) return cpu::ssd_state_update(args, launch.threads);
-  SSMPROF_CUDA_CALL("ssd_state_update", cuda::ssd_state_update(args, launch.stream));
+  SSMPROF_CUDA_CALL("ssd_state_update", cuda::ssd_state_update(args, launch));
 }
 
 Cost cost_of(const SsdArgs& a) {

@@ -77,7 +77,7 @@ std::size_t ssd_step_workspace(const SsdStepArgs& a, const Launch& launch) {
 void ssd_step(const SsdStepArgs& args, const Launch& launch) {
   validate(args, launch);
   if (launch.device == Device::cpu) return cpu::ssd_step(args, launch.threads);
-  SSMPROF_CUDA_CALL("ssd_step", cuda::ssd_step(args, launch.stream));
+  SSMPROF_CUDA_CALL("ssd_step", cuda::ssd_step(args, launch));
 }
 
 Cost cost_of(const SsdStepArgs& a) {

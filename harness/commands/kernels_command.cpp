@@ -48,6 +48,8 @@ class KernelsCommand : public Command {
                    "Time the same operations of a host library beside ours: libtorch");
     app.add_option("--peer", peers_, "Shared library of another implementation, timed beside ours")
         ->type_name("LIB.so");
+    app.add_flag("--overlap", overlap_,
+                 "GPU: let native launches overlap, as in a model with --fusion on");
     app.add_option("--samples", samples_, "Timed samples per shape")->capture_default_str();
     app.add_option("-o,--output", output_, "Write the report as JSON");
     app.add_flag("--list", list_, "List kernels, sizes and presets");
@@ -137,6 +139,7 @@ class KernelsCommand : public Command {
     options.device = spec_of_run().device;
     options.threads = threads_;
     options.samples = samples_;
+    options.overlap = overlap_;
     std::vector<bench::Rival*> raw;
     for (const auto& rival : rivals) raw.push_back(rival.get());
     try {
@@ -176,6 +179,7 @@ class KernelsCommand : public Command {
   std::string device_ = "cuda", against_, output_;
   std::vector<std::string> peers_;
   int samples_ = 31, threads_ = 0;
+  bool overlap_ = false;
   bool list_ = false, quiet_ = false;
 };
 

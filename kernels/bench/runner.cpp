@@ -119,6 +119,7 @@ void measure(Measurement& m, Problem& problem, const Rates& rates, const RunOpti
   }
   if (rival != nullptr) rival->timing_only(true);
   Timer timer(m, problem.sets(), call, rival, cuda);
+  if (cuda && rival == nullptr && options.overlap) m.timing += ", overlapping launches";
   const auto sets = static_cast<int>(problem.sets());
   const double once = std::max(timer.time(sets, 1).front() / sets, 1e-7);
   const double wanted = std::clamp(options.sample_seconds / once, 1.0, 2000.0);
@@ -157,7 +158,7 @@ std::vector<Measurement> run_case(const KernelCase& which, const Shape& shape, c
   add(
       "native",
       [&](std::size_t set, void* stream) {
-        problem->launch(set, {options.device, stream, options.threads});
+        problem->launch(set, {options.device, stream, options.threads, options.overlap});
       },
       nullptr);
   for (Rival* rival : rivals) {

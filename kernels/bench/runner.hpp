@@ -15,12 +15,14 @@ struct RunOptions {
   double most_seconds = 4;       ///< fewer samples, at least 6, of what takes longer than this
   double sample_seconds = 2e-3;  ///< launches per sample are chosen to last about this long
   bool check = true;             ///< compare with fp64 before timing
+  bool overlap = false;          ///< CUDA: native launches may overlap (Launch::overlap)
 };
 
 /// One timed implementation of one shape. Raw samples are seconds per launch.
 struct Measurement {
   std::string kernel, implementation;  ///< "native" or the rival's name
-  std::string timing;  ///< "graph replay", "launches" (why in timing_note) or "host clock"
+  std::string timing;  ///< "graph replay", "graph replay, overlapping launches", "launches"
+                       ///< (why in timing_note) or "host clock"
   std::string timing_note;
   Shape shape;
   std::string error_message;  ///< why there is no result; empty otherwise

@@ -88,7 +88,7 @@ bool can_walk(const ConvParams& p) {
 /// stretches grow with the length, one wave, until they are long enough to make the halo of three
 /// rows cheap.
 template <class T>
-void launch_walk(ConvParams p, std::int64_t batch, cudaStream_t stream) {
+void launch_walk(ConvParams p, std::int64_t batch, const Launch& where) {
   p.vectors = static_cast<std::uint32_t>(p.channels * sizeof(T) / (4 * kWalkWords));
   const bool brief = batch * blocks_for(p.length, kWalkRows) * p.vectors <= 8 * kWave;
   const std::int64_t fill = blocks_for(batch * p.length * p.vectors, kWave * kWalkRows) * kWalkRows;
@@ -100,7 +100,7 @@ void launch_walk(ConvParams p, std::int64_t batch, cudaStream_t stream) {
   launch_overlapping("causal_conv1d",
                      brief ? conv_walk_kernel<T, kWalkWords, kWalkRows, 6>
                            : conv_walk_kernel<T, kWalkWords, kWalkRows, 5>,
-                     blocks, kConvThreads, 0, stream, p);
+                     blocks, kConvThreads, 0, where, p);
 }
 
 /// Tokens per thread where sequences are given: long enough to make the halo cheap, short enough to
@@ -113,7 +113,7 @@ std::int64_t chunk_length_for(std::int64_t length, std::int64_t vectors) {
 }
 
 template <class T>
-void launch_sequences(ConvParams p, cudaStream_t stream) {
+void launch_sequences(ConvParams p, const Launch& where) {
   p.vectors = static_cast<std::uint32_t>(p.channels / kConvChannels);
   p.chunk_length = chunk_length_for(p.length, p.vectors);
   p.chunks = static_cast<std::uint32_t>(blocks_for(p.length, p.chunk_length));
@@ -122,35 +122,34 @@ void launch_sequences(ConvParams p, cudaStream_t stream) {
   launch_overlapping("causal_conv1d",
                      p.chunk_length > 8 ? conv_sequences_kernel<T, 4, kConvChannels, 8>
                                         : conv_sequences_kernel<T, 4, kConvChannels, 4>,
-                     blocks, kConvThreads, 0, stream, p);
+                     blocks, kConvThreads, 0, where, p);
 }
 
 template <class T>
-void launch_conv(const ConvParams& p, std::int64_t batch, bool vector, cudaStream_t stream) {
-  if (vector && can_walk(p)) return launch_walk<T>(p, batch, stream);
-  if (vector && p.sequences) return launch_sequences<T>(p, stream);
+void launch_conv(const ConvParams& p, std::int64_t batch, bool vector, const Launch& where) {
+  if (vector && can_walk(p)) return launch_walk<T>(p, batch, where);
+  if (vector && p.sequences) return launch_sequences<T>(p, where);
   const dim3 blocks(static_cast<unsigned>(blocks_for(p.length * p.channels, kConvThreads)),
                     static_cast<unsigned>(batch));
-  launch_overlapping("causal_conv1d", conv_plain_kernel<T>, blocks, kConvThreads, 0, stream, p);
+  launch_overlapping("causal_conv1d", conv_plain_kernel<T>, blocks, kConvThreads, 0, where, p);
 }
 
 }  // namespace
 
-void causal_conv1d(const CausalConv1dArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void causal_conv1d(const CausalConv1dArgs& args, const Launch& where) {
   ConvParams p = params_of(args);
   const bool aliased = args.final_state != nullptr && args.final_state == args.initial_state;
   if (aliased) p.final_state = nullptr;
   dispatch(args.dtype, [&](auto type) {
     using T = decltype(type);
-    launch_conv<T>(p, args.batch, args.width == 4 && vectors_fit<T>(args), stream);
+    launch_conv<T>(p, args.batch, args.width == 4 && vectors_fit<T>(args), where);
     if (aliased && args.width > 1) {
       p.final_state = static_cast<char*>(args.final_state);
       const std::int64_t count = args.sequences ? args.sequences.count : args.batch;
       const dim3 grid(static_cast<unsigned>(blocks_for(args.channels, kConvThreads)),
                       static_cast<unsigned>(count));
       launch_overlapping("causal_conv1d final state", conv_final_state_kernel<T>, grid,
-                         kConvThreads, 0, stream, p);
+                         kConvThreads, 0, where, p);
     }
   });
 }

@@ -67,8 +67,7 @@ __global__ void __launch_bounds__(kConvThreads) conv_update_kernel(const ConvPar
 
 }  // namespace
 
-void causal_conv1d_update(const CausalConv1dArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void causal_conv1d_update(const CausalConv1dArgs& args, const Launch& where) {
   ConvParams p = params_of(args);
   p.chunks = static_cast<std::uint32_t>(args.batch);
   dispatch(args.dtype, [&](auto type) {
@@ -79,10 +78,10 @@ void causal_conv1d_update(const CausalConv1dArgs& args, void* stream_pointer) {
         blocks_for(static_cast<std::int64_t>(p.vectors) * args.batch, kConvThreads));
     if (vector)
       launch_overlapping("causal_conv1d_update", conv_update_kernel<T, 4, kConvChannels>, grid,
-                         kConvThreads, 0, stream, p);
+                         kConvThreads, 0, where, p);
     else
       launch_overlapping("causal_conv1d_update", conv_update_kernel<T, 0, 1>, grid, kConvThreads, 0,
-                         stream, p);
+                         where, p);
   });
 }
 

@@ -33,8 +33,7 @@ __global__ void __launch_bounds__(kThreads) gate_kernel(const GateArgs a, std::i
 
 }  // namespace
 
-void gate(const GateArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void gate(const GateArgs& args, const Launch& where) {
   dispatch(args.dtype, [&](auto type) {
     using T = decltype(type);
     constexpr int V = kVector<T>;
@@ -46,9 +45,9 @@ void gate(const GateArgs& args, void* stream_pointer) {
     const dim3 grid(static_cast<unsigned>(blocks_for(vectors * args.length, kThreads)),
                     static_cast<unsigned>(args.batch));
     if (vector)
-      launch_overlapping("gate", gate_kernel<T, V>, grid, kThreads, 0, stream, args, vectors);
+      launch_overlapping("gate", gate_kernel<T, V>, grid, kThreads, 0, where, args, vectors);
     else
-      launch_overlapping("gate", gate_kernel<T, 1>, grid, kThreads, 0, stream, args, vectors);
+      launch_overlapping("gate", gate_kernel<T, 1>, grid, kThreads, 0, where, args, vectors);
   });
 }
 

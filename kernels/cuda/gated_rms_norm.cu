@@ -109,7 +109,7 @@ __global__ void __launch_bounds__(kMaxThreads) gated_rms_norm_any(const GatedRms
 }
 
 template <typename T>
-void run(const GatedRmsNormArgs& args, cudaStream_t stream) {
+void run(const GatedRmsNormArgs& args, const Launch& where) {
   constexpr int V = 16 / sizeof(T);
   const std::int64_t groups = args.channels / args.group_size;
   const dim3 grid(static_cast<unsigned>(args.tokens), static_cast<unsigned>(groups));
@@ -121,13 +121,13 @@ void run(const GatedRmsNormArgs& args, cudaStream_t stream) {
                     row_ok(args.z) && row_ok(args.out) && aligned16(args.weight);
   if (!fast) {
     const int threads = args.group_size >= 1024 ? 256 : args.group_size >= 128 ? 128 : 32;
-    return launch_overlapping("gated_rms_norm", gated_rms_norm_any<T>, grid, threads, 0, stream,
+    return launch_overlapping("gated_rms_norm", gated_rms_norm_any<T>, grid, threads, 0, where,
                               args);
   }
   const int n = static_cast<int>(vectors);
   const auto go = [&](auto kernel, int k) {
     const int threads = static_cast<int>(blocks_for(blocks_for(vectors, k), kWarp)) * kWarp;
-    launch_overlapping("gated_rms_norm", kernel, grid, threads, 0, stream, args, n);
+    launch_overlapping("gated_rms_norm", kernel, grid, threads, 0, where, args, n);
   };
   if (n <= 512) return go(gated_rms_norm_rows<T, 2, 256>, 2);
   if (n <= 1024) return go(gated_rms_norm_rows<T, 3, 352>, 3);
@@ -136,8 +136,8 @@ void run(const GatedRmsNormArgs& args, cudaStream_t stream) {
 
 }  // namespace
 
-void gated_rms_norm(const GatedRmsNormArgs& args, void* stream) {
-  dispatch(args.dtype, [&](auto t) { run<decltype(t)>(args, static_cast<cudaStream_t>(stream)); });
+void gated_rms_norm(const GatedRmsNormArgs& args, const Launch& where) {
+  dispatch(args.dtype, [&](auto t) { run<decltype(t)>(args, where); });
 }
 
 }  // namespace ssmprof::kernels::cuda

@@ -38,13 +38,13 @@ LinearPlan known_plan(const LinearArgs& a) {
 /// Grid, threads, shared memory, then the attributes that apply.
 template <class... Parameters>
 void submit(void (*kernel)(Parameters...), int blocks, int threads, int shared, int split,
-            bool overlap, cudaStream_t stream, const Parameters&... parameters) {
+            const Launch& where, const Parameters&... parameters) {
   cudaLaunchAttribute attributes[2]{};
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(static_cast<unsigned>(threads));
   config.dynamicSmemBytes = static_cast<std::size_t>(shared);
-  config.stream = stream;
+  config.stream = static_cast<cudaStream_t>(where.stream);
   config.attrs = attributes;
   if (split > 1) {
     auto& cluster = attributes[config.numAttrs++];
@@ -52,7 +52,7 @@ void submit(void (*kernel)(Parameters...), int blocks, int threads, int shared, 
     cluster.val.clusterDim.x = static_cast<unsigned>(split);
     cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
   }
-  if (overlap && launches_overlap()) {
+  if (where.overlap && launches_overlap()) {
     auto& early = attributes[config.numAttrs++];
     early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     early.val.programmaticStreamSerializationAllowed = 1;
@@ -61,7 +61,7 @@ void submit(void (*kernel)(Parameters...), int blocks, int threads, int shared, 
 }
 
 template <class T, int NT, int MT>
-void launch(const LinearArgs& a, const LinearPlan& plan, bool overlap, cudaStream_t stream) {
+void launch(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   const int room = device_value(cudaDevAttrMaxSharedMemoryPerBlockOptin);
   const LinearLayout layout = lay_out_linear(a.rows, a.inputs, a.outputs, plan, room);
   if (layout.chunk == 0 || layout.threads > linear_most_warps(NT, MT) * kWarp)
@@ -76,52 +76,50 @@ void launch(const LinearArgs& a, const LinearPlan& plan, bool overlap, cudaStrea
   p.chunk = layout.chunk, p.pitch = layout.pitch;
   p.bulk = NT > 1 && launches_overlap();  // few rows arrive sooner by plain loads
   p.packed_y = rows_aligned(a.y.data, 0, a.rows > 1 ? a.y.row_stride : 0, 2, 8);
-  p.overlap = overlap;
+  p.overlap = where.overlap;
   auto* const kernel = linear_detail::linear_stream_kernel<T, NT, MT>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, room),
         "linear: shared memory");
-  submit(kernel, layout.blocks, layout.threads, layout.shared, plan.split, overlap, stream, p);
+  submit(kernel, layout.blocks, layout.threads, layout.shared, plan.split, where, p);
 }
 
 template <class T, int NT>
-void launch_tiles(const LinearArgs& a, const LinearPlan& plan, bool overlap, cudaStream_t stream) {
+void launch_tiles(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   if (plan.tiles == 1)
-    launch<T, NT, 1>(a, plan, overlap, stream);
+    launch<T, NT, 1>(a, plan, where);
   else
-    launch<T, NT, 2>(a, plan, overlap, stream);
+    launch<T, NT, 2>(a, plan, where);
 }
 
 template <class T>
-void launch_rows(const LinearArgs& a, const LinearPlan& plan, bool overlap, cudaStream_t stream) {
+void launch_rows(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   switch (linear_row_tiles(a.rows)) {
     case 1:
-      return launch_tiles<T, 1>(a, plan, overlap, stream);
+      return launch_tiles<T, 1>(a, plan, where);
     case 2:
-      return launch_tiles<T, 2>(a, plan, overlap, stream);
+      return launch_tiles<T, 2>(a, plan, where);
     case 4:
-      return launch_tiles<T, 4>(a, plan, overlap, stream);
+      return launch_tiles<T, 4>(a, plan, where);
     default:
-      return launch_tiles<T, 8>(a, plan, overlap, stream);
+      return launch_tiles<T, 8>(a, plan, where);
   }
 }
 
 }  // namespace
 
-void linear(const LinearArgs& args, const LinearPlan& plan, void* stream_pointer, bool overlap) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void linear(const LinearArgs& args, const LinearPlan& plan, const Launch& where) {
   if (args.dtype == DType::bf16)
-    launch_rows<__nv_bfloat16>(args, plan, overlap, stream);
+    launch_rows<__nv_bfloat16>(args, plan, where);
   else
-    launch_rows<__half>(args, plan, overlap, stream);
+    launch_rows<__half>(args, plan, where);
 }
 
-void linear(const LinearArgs& args, void* stream_pointer, bool overlap) {
-  if (streams(args)) return linear(args, known_plan(args), stream_pointer, overlap);
+void linear(const LinearArgs& args, const Launch& where) {
+  if (streams(args)) return linear(args, known_plan(args), where);
   dispatch(args.dtype, [&](auto t) {
     submit(linear_detail::linear_general_kernel<decltype(t)>,
            static_cast<int>(blocks_for(args.outputs, linear_detail::kGeneralWarps)),
-           linear_detail::kGeneralWarps * kWarp, 0, 1, overlap,
-           static_cast<cudaStream_t>(stream_pointer), args);
+           linear_detail::kGeneralWarps * kWarp, 0, 1, where, args);
   });
 }
 

@@ -199,8 +199,7 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const int m = i * 8 + quarter * 2 + j % 2;
-        if (m < p.rows)
-          sums[m * pitch + (across * MT + t) * 16 + j / 2 * 8 + group] = sum[t][i][j];
+        if (m < p.rows) sums[m * pitch + (across * MT + t) * 16 + j / 2 * 8 + group] = sum[t][i][j];
       }
   if (blocks > 1)
     cluster_barrier();

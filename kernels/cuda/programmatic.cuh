@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/common.cuh"
+#include "kernels/launch.hpp"
 
 /// Programmatic dependent launch: the blocks of a kernel may be started while the last ones of the
 /// kernel before it on the stream still run, so that the start of one hides behind the end of the
@@ -27,11 +28,12 @@ __device__ inline void let_next_grid_start() {
 /// Whether the current device runs code in which the two functions above are instructions.
 bool launches_overlap();
 
-/// kernel<<<grid, threads, shared, stream>>>(args...), overlapping with the end of the kernel
-/// before it where that is possible. Throws std::runtime_error naming `what` when the launch fails.
+/// kernel<<<grid, threads, shared, where.stream>>>(args...), overlapping with the end of the kernel
+/// before it where the caller allows that and it is possible. Throws std::runtime_error naming
+/// `what` when the launch fails.
 template <class... Parameters, class... Args>
 void launch_overlapping(const char* what, void (*kernel)(Parameters...), dim3 grid, int threads,
-                        std::size_t shared, cudaStream_t stream, const Args&... args) {
+                        std::size_t shared, const Launch& where, const Args&... args) {
   cudaLaunchAttribute attribute{};
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
@@ -39,9 +41,9 @@ void launch_overlapping(const char* what, void (*kernel)(Parameters...), dim3 gr
   config.gridDim = grid;
   config.blockDim = dim3(static_cast<unsigned>(threads));
   config.dynamicSmemBytes = shared;
-  config.stream = stream;
+  config.stream = static_cast<cudaStream_t>(where.stream);
   config.attrs = &attribute;
-  config.numAttrs = launches_overlap() ? 1 : 0;
+  config.numAttrs = where.overlap && launches_overlap() ? 1 : 0;
   check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(args)...), what);
 }
 

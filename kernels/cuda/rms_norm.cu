@@ -94,7 +94,7 @@ __global__ void rms_norm_kernel(const RmsNormArgs a) {
 }
 
 template <class T, class X, class R>
-void launch(const RmsNormArgs& a, cudaStream_t stream) {
+void launch(const RmsNormArgs& a, const Launch& where) {
   constexpr int V = 4;
   const auto fits = [](const ConstRows& r, std::size_t size) {
     return rows_aligned(r.data, 0, r.row_stride, size, size * V);
@@ -107,19 +107,18 @@ void launch(const RmsNormArgs& a, cudaStream_t stream) {
   const int threads = static_cast<int>(wanted < 512 ? wanted : 512);
   const auto blocks = static_cast<unsigned>(a.tokens);
   if (vector)
-    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, V>, blocks, threads, 0, stream, a);
+    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, V>, blocks, threads, 0, where, a);
   else
-    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, 1>, blocks, threads, 0, stream, a);
+    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, 1>, blocks, threads, 0, where, a);
 }
 
 }  // namespace
 
-void rms_norm(const RmsNormArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void rms_norm(const RmsNormArgs& args, const Launch& where) {
   dispatch(args.dtype, [&](auto t) {
     dispatch(args.x_dtype, [&](auto x) {
       dispatch(args.residual_dtype,
-               [&](auto r) { launch<decltype(t), decltype(x), decltype(r)>(args, stream); });
+               [&](auto r) { launch<decltype(t), decltype(x), decltype(r)>(args, where); });
     });
   });
 }

@@ -8,8 +8,8 @@ std::size_t selective_scan_workspace(const SelectiveScanArgs&) {
   return 0;
 }
 
-void selective_scan(const SelectiveScanArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void selective_scan(const SelectiveScanArgs& args, const Launch& where) {
+  auto* const stream = static_cast<cudaStream_t>(where.stream);
   dispatch(args.dtype, [&](auto type) {
     using T = decltype(type);
     if constexpr (!kPrecise<T>)

@@ -91,11 +91,11 @@ __global__ void __launch_bounds__(kThreads) state_update_kernel(const SelectiveS
 }
 
 template <class T, class S>
-void launch(const SelectiveStateUpdateArgs& p, cudaStream_t stream) {
+void launch(const SelectiveStateUpdateArgs& p, const Launch& where) {
   const auto go = [&](auto kernel, int lanes, int rows) {
     const auto blocks =
         static_cast<unsigned>(blocks_for(blocks_for(p.batch, rows) * p.channels * lanes, kThreads));
-    launch_overlapping("selective_state_update", kernel, blocks, kThreads, 0, stream, p);
+    launch_overlapping("selective_state_update", kernel, blocks, kThreads, 0, where, p);
   };
   const auto packed = [](const ConstRows& r, std::size_t states) {
     return rows_aligned(r.data, r.batch_stride, 0, sizeof(T), states * sizeof(T));
@@ -115,10 +115,9 @@ void launch(const SelectiveStateUpdateArgs& p, cudaStream_t stream) {
 
 }  // namespace
 
-void selective_state_update(const SelectiveStateUpdateArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void selective_state_update(const SelectiveStateUpdateArgs& args, const Launch& where) {
   dispatch(args.dtype, [&](auto t) {
-    dispatch(args.state_dtype, [&](auto s) { launch<decltype(t), decltype(s)>(args, stream); });
+    dispatch(args.state_dtype, [&](auto s) { launch<decltype(t), decltype(s)>(args, where); });
   });
 }
 

@@ -26,12 +26,12 @@ Card current_card() {
 
 }  // namespace
 
-void ssd(const SsdArgs& args, void* stream) {
+void ssd(const SsdArgs& args, const Launch& where) {
   const Card card = current_card();
   if (card.major == 9 && ssd_hopper_supports(args)) {
-    ssd_hopper(args, ssd_hopper_plan(args, card.processors), stream);
+    ssd_hopper(args, ssd_hopper_plan(args, card.processors), where.stream);
   } else {
-    ssd_recurrent(args, stream);
+    ssd_recurrent(args, where.stream);
   }
 }
 

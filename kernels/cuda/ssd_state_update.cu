@@ -108,7 +108,7 @@ int rows_per_block(const SsdStateUpdateArgs& a) {
 }
 
 template <typename T, typename S, int V, int kLanes, int K>
-void launch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
+void launch(const SsdStateUpdateArgs& args, const Launch& where) {
   for (std::int64_t u = 0; u < args.batch; u += 65535) {
     SsdStateUpdateArgs p = args;
     p.batch = args.batch - u < 65535 ? args.batch - u : 65535;
@@ -124,36 +124,34 @@ void launch(const SsdStateUpdateArgs& args, cudaStream_t stream) {
     const DtTransform transform{args.dt_softplus, args.dt_min, args.dt_max};
     if (args.heads * p.batch >= 4096) {
       launch_overlapping("ssd_state_update", ssd_state_update_kernel<T, S, V, kLanes, K, 2>, grid,
-                         kWarps * 32, 0, stream, p, transform, rows);
+                         kWarps * 32, 0, where, p, transform, rows);
     } else {
       launch_overlapping("ssd_state_update", ssd_state_update_kernel<T, S, V, kLanes, K, 4>, grid,
-                         kWarps * 32, 0, stream, p, transform, rows);
+                         kWarps * 32, 0, where, p, transform, rows);
     }
   }
 }
 
 template <typename T, typename S>
-void choose(const SsdStateUpdateArgs& args, cudaStream_t stream) {
+void choose(const SsdStateUpdateArgs& args, const Launch& where) {
   constexpr int V = 16 / sizeof(S);
   const std::int64_t n = args.state;
   if (n % V == 0 && aligned16(args.ssm_state)) {
-    if (n / V <= 8) return launch<T, S, V, 8, 1>(args, stream);
-    if (n / V <= 16) return launch<T, S, V, 16, 1>(args, stream);
-    if (n / V <= 32) return launch<T, S, V, 32, 1>(args, stream);
-    return launch<T, S, V, 32, 2>(args, stream);
+    if (n / V <= 8) return launch<T, S, V, 8, 1>(args, where);
+    if (n / V <= 16) return launch<T, S, V, 16, 1>(args, where);
+    if (n / V <= 32) return launch<T, S, V, 32, 1>(args, where);
+    return launch<T, S, V, 32, 2>(args, where);
   }
-  if (n <= 64) return launch<T, S, 1, 32, 2>(args, stream);
-  if (n <= 128) return launch<T, S, 1, 32, 4>(args, stream);
-  launch<T, S, 1, 32, 8>(args, stream);
+  if (n <= 64) return launch<T, S, 1, 32, 2>(args, where);
+  if (n <= 128) return launch<T, S, 1, 32, 4>(args, where);
+  launch<T, S, 1, 32, 8>(args, where);
 }
 
 }  // namespace
 
-void ssd_state_update(const SsdStateUpdateArgs& args, void* stream) {
+void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& where) {
   dispatch(args.dtype, [&](auto t) {
-    dispatch(args.state_dtype, [&](auto s) {
-      choose<decltype(t), decltype(s)>(args, static_cast<cudaStream_t>(stream));
-    });
+    dispatch(args.state_dtype, [&](auto s) { choose<decltype(t), decltype(s)>(args, where); });
   });
 }
 

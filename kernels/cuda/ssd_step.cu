@@ -218,14 +218,14 @@ int rows_for(const SsdStepArgs& a) {
 }
 
 template <class T, class S, int kLanes, int K>
-void launch(const SsdStepArgs& a, cudaStream_t stream) {
+void launch(const SsdStepArgs& a, const Launch& where) {
   const int rows = rows_for(a);
   const dim3 grid(static_cast<unsigned>(a.heads * a.head_dim / rows),
                   static_cast<unsigned>(a.batch));
   const ssd_detail::DtTransform transform{a.dt_softplus, a.dt_min, a.dt_max};
   const std::size_t shared = static_cast<std::size_t>(2 * rows + 2 * a.state) * sizeof(float);
-  launch_overlapping("ssd_step", ssd_step_kernel<T, S, kLanes, K>, grid, kThreads, shared, stream,
-                     a, transform, rows, static_cast<unsigned*>(a.workspace));
+  launch_overlapping("ssd_step", ssd_step_kernel<T, S, kLanes, K>, grid, kThreads, shared, where, a,
+                     transform, rows, static_cast<unsigned*>(a.workspace));
 }
 
 }  // namespace
@@ -234,8 +234,7 @@ std::size_t ssd_step_workspace(const SsdStepArgs& args, std::size_t convolved) {
   return counters_bytes(args) + convolved;
 }
 
-void ssd_step(const SsdStepArgs& args, void* stream_pointer) {
-  auto* const stream = static_cast<cudaStream_t>(stream_pointer);
+void ssd_step(const SsdStepArgs& args, const Launch& where) {
   bool done = false;
   dispatch(args.dtype, [&](auto t) {
     dispatch(args.state_dtype, [&](auto s) {
@@ -245,17 +244,17 @@ void ssd_step(const SsdStepArgs& args, void* stream_pointer) {
       if (!fits<T>(args) || args.state % V != 0) return;
       done = true;
       const std::int64_t accesses = args.state / V;
-      if (accesses <= 8) return launch<T, S, 8, 1>(args, stream);
-      if (accesses <= 16) return launch<T, S, 16, 1>(args, stream);
-      if (accesses <= 32) return launch<T, S, 32, 1>(args, stream);
-      launch<T, S, 32, 2>(args, stream);
+      if (accesses <= 8) return launch<T, S, 8, 1>(args, where);
+      if (accesses <= 16) return launch<T, S, 16, 1>(args, where);
+      if (accesses <= 32) return launch<T, S, 32, 1>(args, where);
+      launch<T, S, 32, 2>(args, where);
     });
   });
   if (done) return;
   const SsdStepParts parts =
       ssd_step_parts(args, static_cast<char*>(args.workspace) + counters_bytes(args));
-  causal_conv1d_update(parts.conv, stream_pointer);
-  ssd_state_update(parts.update, stream_pointer);
+  cuda::causal_conv1d_update(parts.conv, where);
+  cuda::ssd_state_update(parts.update, where);
 }
 
 }  // namespace ssmprof::kernels::cuda

@@ -51,11 +51,13 @@ TEST_CASE("every plan of the GPU linear layer gives the product, twice the same 
               INFO(layer.name() << " tiles " << tiles << " across " << across << " along " << along
                                 << " split " << split);
               const cuda::LinearPlan plan{tiles, across, along, split};
-              cuda::linear(layer.args(), plan, nullptr, false);
+              cuda::linear(layer.args(), plan, on_gpu());
               layer.check();
               const auto first = layer.bits();
               layer.poison();
-              cuda::linear(layer.args(), plan, nullptr, true);
+              Launch overlapping = on_gpu();
+              overlapping.overlap = true;
+              cuda::linear(layer.args(), plan, overlapping);
               CHECK(layer.bits() == first);
             }
 }

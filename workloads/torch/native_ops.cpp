@@ -41,10 +41,7 @@ T* pointer(const at::Tensor& t) {
 class NativeOps : public Ops {
  public:
   explicit NativeOps(const ExecutionSpec& spec)
-      : device_(spec.device),
-        index_(spec.device_index),
-        threads_(spec.threads),
-        overlap_(spec.fusion) {}
+      : device_(spec.device), index_(spec.device_index), threads_(spec.threads) {}
 
   at::Tensor conv(const ConvCall& call) override {
     at::Tensor out = like_rows(call.x);
@@ -195,9 +192,7 @@ class NativeOps : public Ops {
   }
 
  private:
-  kernels::Launch launch() const {
-    return {device_, current_stream(device_, index_), threads_, overlap_};
-  }
+  kernels::Launch launch() const { return {device_, current_stream(device_, index_), threads_}; }
 
   static at::Tensor like_rows(const at::Tensor& t) { return at::empty(t.sizes(), t.options()); }
 
@@ -243,7 +238,6 @@ class NativeOps : public Ops {
 
   kernels::Device device_;
   int index_, threads_;
-  bool overlap_;  ///< of kernels: with fusion, where nobody times them apart
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 // A small driver around the benchmark cases, without the harness: one table on stdout and, with
 // --json FILE, one JSON object per measurement.
-//   kernel_bench [--json FILE] [--peer LIB.so]... KERNEL[:PRESET][,option=value]...[,dtype=fp32]
+//   kernel_bench [--json FILE] [--peer LIB.so]... [--overlap] KERNEL[:PRESET][,option=value]...[,dtype=fp32]
 //   ...
 #include <cmath>
 #include <cstdio>
@@ -89,6 +89,7 @@ void write_json(std::ostream& to, const Measurement& m, const Rates& rates) {
 
 int run(int count, char** arguments) {
   std::ofstream json;
+  RunOptions options;
   std::vector<std::unique_ptr<Peer>> owned;
   std::vector<Rival*> rivals;
   const auto cases = make_cases();
@@ -103,6 +104,10 @@ int run(int count, char** arguments) {
       json.open(arguments[++i], std::ios::app);
       continue;
     }
+    if (text == "--overlap") {
+      options.overlap = true;
+      continue;
+    }
     if (text == "--peer" && i + 1 < count) {
       rivals.push_back(owned.emplace_back(std::make_unique<Peer>(arguments[++i])).get());
       continue;
@@ -114,7 +119,7 @@ int run(int count, char** arguments) {
       known = true;
       try {
         const Shape shape = resolve(*which, request.preset, request.dtype, request.sizes);
-        for (const auto& m : run_case(*which, shape, rates, {}, rivals)) {
+        for (const auto& m : run_case(*which, shape, rates, options, rivals)) {
           std::printf(
               "%-12s %-8s %9.2f us [%.2f, %.2f] %5.1f%% floor %6.0f GB/s %5.2f Tmufu err "
               "%.2e %s %s\n",

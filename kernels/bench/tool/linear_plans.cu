@@ -90,7 +90,7 @@ class Bench {
     a.x = {x_, 0, size.inputs};
     const LinearPlan chosen = cuda::plan_linear(size.rows, size.inputs, size.outputs, device);
     a.y = {reference_, 0, size.outputs}, a.weight = weights_;
-    cuda::linear(a, chosen, stream_, false);
+    cuda::linear(a, chosen, where(false));
     a.y.data = y_;
     struct Timed {
       LinearPlan plan;
@@ -151,6 +151,8 @@ class Bench {
   }
 
  private:
+  Launch where(bool overlap) const { return {Device::cuda, stream_, 0, overlap}; }
+
   const Element* weights(int launch, std::size_t each) const {
     return weights_ + static_cast<std::size_t>(launch % sets_) * each;
   }
@@ -160,7 +162,7 @@ class Bench {
     const std::int64_t count = std::min<std::int64_t>(a.rows * a.outputs, 200000);
     check(cudaMemsetAsync(y_, 0xff, static_cast<std::size_t>(kY) * sizeof(Element), stream_), "y");
     check(cudaMemsetAsync(sums_, 0, 16, stream_), "sums");
-    cuda::linear(a, plan, stream_, true);
+    cuda::linear(a, plan, where(true));
     compare<<<1, 1024, 0, stream_>>>(y_, reference_, count, sums_);
     double sums[2];
     check(cudaMemcpyAsync(sums, sums_, 16, cudaMemcpyDeviceToHost, stream_), "sums");
@@ -175,7 +177,7 @@ class Bench {
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
     for (int i = 0; i < launches; ++i) {
       a.weight = weights(i, each);
-      cuda::linear(a, plan, stream_, overlap);
+      cuda::linear(a, plan, where(overlap));
     }
     check(cudaStreamEndCapture(stream_, &graph), "capture");
     check(cudaGraphInstantiate(&exec, graph, 0), "graph");
