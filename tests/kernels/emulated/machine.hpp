@@ -9,8 +9,8 @@
 #include <random>
 #include <stdexcept>
 #include <string>
-#include <utility>
 #include <ucontext.h>
+#include <utility>
 #include <vector>
 
 /// Runs one cluster of CUDA blocks after another on the host: every thread a context of its own,
