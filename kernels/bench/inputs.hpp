@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "kernels/bench/array.hpp"
+#include "kernels/bench/kernel_case.hpp"
 
 namespace ssmprof::kernels::bench {
 

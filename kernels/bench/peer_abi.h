@@ -125,6 +125,13 @@ struct ssmprof_peer_gated_rms_norm_args {
   float eps, unused;
 };
 
+struct ssmprof_peer_linear_args {
+  int32_t dtype, device;
+  int64_t rows, inputs, outputs;
+  struct ssmprof_peer_rows x, y;
+  const void *weight, *bias; /* [outputs, inputs], [outputs] */
+};
+
 #ifdef __cplusplus
 }
 #endif

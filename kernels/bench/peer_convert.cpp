@@ -208,4 +208,16 @@ ssmprof_peer_gated_rms_norm_args peer_args(const GatedRmsNormArgs& a, Device dev
           .eps = a.eps};
 }
 
+ssmprof_peer_linear_args peer_args(const LinearArgs& a, Device device) {
+  return {.dtype = peer_dtype(a.dtype),
+          .device = peer_device(device),
+          .rows = a.rows,
+          .inputs = a.inputs,
+          .outputs = a.outputs,
+          .x = peer_rows(a.x),
+          .y = peer_rows(a.y),
+          .weight = a.weight,
+          .bias = a.bias};
+}
+
 }  // namespace ssmprof::kernels::bench

@@ -3,6 +3,7 @@
 #include "kernels/bench/peer_abi.h"
 #include "kernels/causal_conv1d.hpp"
 #include "kernels/gate.hpp"
+#include "kernels/linear.hpp"
 #include "kernels/rms_norm.hpp"
 #include "kernels/selective_scan.hpp"
 #include "kernels/ssd.hpp"
@@ -27,6 +28,7 @@ ssmprof_peer_ssd_step_args peer_args(const SsdStepArgs& a, Device device);
 ssmprof_peer_gate_args peer_args(const GateArgs& a, Device device);
 ssmprof_peer_rms_norm_args peer_args(const RmsNormArgs& a, Device device);
 ssmprof_peer_gated_rms_norm_args peer_args(const GatedRmsNormArgs& a, Device device);
+ssmprof_peer_linear_args peer_args(const LinearArgs& a, Device device);
 
 inline const char* peer_entry(const ssmprof_peer_causal_conv1d_args&) {
   return "causal_conv1d";
@@ -57,6 +59,9 @@ inline const char* peer_entry(const ssmprof_peer_rms_norm_args&) {
 }
 inline const char* peer_entry(const ssmprof_peer_gated_rms_norm_args&) {
   return "gated_rms_norm";
+}
+inline const char* peer_entry(const ssmprof_peer_linear_args&) {
+  return "linear";
 }
 
 }  // namespace ssmprof::kernels::bench

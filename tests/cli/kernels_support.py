@@ -11,6 +11,7 @@ SMALL = {
     "conv": "dim=32,seqlen=40",
     "gate": "dim=32,seqlen=40",
     "gated_norm": "dim=64,seqlen=40",
+    "linear": "outputs=40,inputs=32,batch=3",
     "norm": "dim=32,seqlen=40",
     "ssd": "heads=2,head_dim=16,state=16,seqlen=40",
     "conv_update": "dim=32,batch=3",

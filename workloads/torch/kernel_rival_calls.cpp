@@ -87,6 +87,7 @@ KernelRivalCalls::KernelRivalCalls(const ExecutionSpec& spec)
   add<ssmprof_peer_gate_args>("gate");
   add<ssmprof_peer_rms_norm_args>("rms_norm");
   add<ssmprof_peer_gated_rms_norm_args>("gated_rms_norm");
+  add<ssmprof_peer_linear_args>("linear");
 }
 
 int KernelRivalCalls::call(const ssmprof_peer_causal_conv1d_args& a) {
@@ -243,6 +244,15 @@ int KernelRivalCalls::call(const ssmprof_peer_gated_rms_norm_args& a) {
       view.tokens(a.y, a.tokens, a.channels), view.tokens(a.z, a.tokens, a.channels),
       view.dense(a.weight, {a.channels}), a.group_size, a.eps);
   if (hand_over_) view.tokens(a.out, a.tokens, a.channels).copy_(out);
+  return 0;
+}
+
+int KernelRivalCalls::call(const ssmprof_peer_linear_args& a) {
+  const View view(device_, a.dtype);
+  const at::Tensor y =
+      ops_->linear(view.tokens(a.x, a.rows, a.inputs), view.dense(a.weight, {a.outputs, a.inputs}),
+                   view.dense(a.bias, {a.outputs}));
+  if (hand_over_) view.tokens(a.y, a.rows, a.outputs).copy_(y);
   return 0;
 }
 

@@ -38,6 +38,7 @@ class KernelRivalCalls {
   int call(const ssmprof_peer_gate_args& a);
   int call(const ssmprof_peer_rms_norm_args& a);
   int call(const ssmprof_peer_gated_rms_norm_args& a);
+  int call(const ssmprof_peer_linear_args& a);
 
   at::Device device_;
   std::unique_ptr<Ops> ops_;

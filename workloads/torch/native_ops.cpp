@@ -1,5 +1,6 @@
 #include "kernels/causal_conv1d.hpp"
 #include "kernels/gate.hpp"
+#include "kernels/linear.hpp"
 #include "kernels/rms_norm.hpp"
 #include "kernels/selective_scan.hpp"
 #include "kernels/ssd.hpp"
@@ -170,6 +171,24 @@ class NativeOps : public Ops {
     args.eps = static_cast<float>(eps);
     kernels::gated_rms_norm(args, launch());
     return out;
+  }
+
+  /// Few rows, as in decoding, in 16 bits on the GPU, where that is faster; otherwise the library.
+  at::Tensor linear(const at::Tensor& x, const at::Tensor& weight,
+                    const at::Tensor& bias) override {
+    kernels::LinearArgs args;
+    args.dtype = dtype_of(weight);
+    args.rows = x.size(0), args.inputs = x.size(1), args.outputs = weight.size(0);
+    args.weight = weight.data_ptr(), args.bias = pointer(bias);
+    if (device_ == kernels::Device::cpu || args.rows < 1 || args.rows > kernels::kLinearRows ||
+        args.dtype == kernels::DType::f32 || x.scalar_type() != weight.scalar_type() ||
+        x.stride(1) != 1 || !weight.is_contiguous() || !kernels::linear_pays(args)) {
+      return Ops::linear(x, weight, bias);
+    }
+    at::Tensor y = at::empty({args.rows, args.outputs}, x.options());
+    args.x = rows2(x), args.y = rows2(y);
+    kernels::linear(args, launch());
+    return y;
   }
 
  private:

@@ -8,7 +8,8 @@
 
 namespace ssmprof::workloads {
 
-// What the two backends do differently, and the GEMMs, which are the same library call in both.
+// What the two backends do differently, and the GEMMs, which are the same library call in both
+// except where the native backend has something faster.
 // The other library calls (embedding, residual add) stay in the model. B batch, L length, T = B·L
 // tokens; the channel dimension of every row tensor is contiguous, its rows may be strided views of
 // a packed buffer.
@@ -63,7 +64,7 @@ class Ops {
   virtual at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z,
                                     const at::Tensor& weight, std::int64_t group_size,
                                     double eps) = 0;
-  /// x [T, I], weight [O, I], bias [O] or undefined: [T, O], by the library in both backends.
+  /// x [T, I], weight [O, I], bias [O] or undefined: [T, O], by the library where not overridden.
   virtual at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
     return at::linear(x, weight, bias);
   }

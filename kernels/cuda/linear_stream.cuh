@@ -1,0 +1,212 @@
+#pragma once
+
+#include "kernels/cuda/linear_device.cuh"
+#include "kernels/cuda/linear_plan.hpp"
+#include "kernels/cuda/programmatic.cuh"
+
+/// The linear layer that streams its weights: K a multiple of 8, rows of x and weights aligned to
+/// 16 bytes. The weights are the 16-row operand of the tensor cores, x the 8-column one. Every warp
+/// copies the weights that it uses itself into a queue of steps of 32 inputs in shared memory, so
+/// the main loop has no barrier; x of the block's inputs lies in shared memory whole, or in chunks
+/// where it is too long. The queue is filled before the kernel ahead has ended. At last all warps
+/// of all blocks of a cluster leave their sums in shared memory, and each block adds up its part of
+/// the outputs, in one fixed order.
+namespace ssmprof::kernels::cuda::linear_detail {
+
+struct Params {
+  const void* x;
+  const void* weight;
+  const void* bias;
+  void* y;
+  std::int64_t x_stride, y_stride;
+  int rows, inputs, outputs;
+  int across, along;                     ///< of the plan
+  int steps, queue, x_at, chunk, pitch;  ///< of the layout; the barrier lies before x_at
+  bool bulk;                             ///< x by the copy engine
+  bool packed_y;                         ///< four outputs in one store
+  bool overlap;                          ///< the next kernel may start early
+};
+
+/// x of the steps [from, to) into shared memory, zeros behind the last input. All threads.
+template <class T>
+__device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrier, int from, int to,
+                       std::uint32_t parity) {
+  const T* const x = static_cast<const T*>(p.x) + static_cast<std::int64_t>(from) * kLinearStep;
+  const int vectors = (to - from) * (kLinearStep / 8);
+  const int given = min(vectors, (p.inputs - from * kLinearStep) / 8);
+#if __CUDA_ARCH__ >= 900
+  if (p.bulk) {
+    const int blank = vectors - given;
+    for (int i = threadIdx.x; i < blank * p.rows; i += blockDim.x) {
+      const int row = i / blank;
+      store_shared(x_at + row * p.pitch + (given + i - row * blank) * 16, uint4{});
+    }
+    if (threadIdx.x < kWarp) {
+      fence_copy_engine();
+      if (threadIdx.x == 0) barrier_expect(barrier, p.rows * given * 16);
+      __syncwarp();
+      for (int row = threadIdx.x; row < p.rows; row += kWarp)
+        copy_bulk(x_at + row * p.pitch, x + row * p.x_stride, given * 16, barrier);
+    }
+    __syncthreads();
+    barrier_wait(barrier, parity);
+    return;
+  }
+#endif
+  const int items = vectors * p.rows;
+#pragma unroll 4
+  for (int i = threadIdx.x; i < items; i += blockDim.x) {
+    const int row = i / vectors, vector = i - row * vectors;
+    uint4 v{};
+    if (vector < given) v = *reinterpret_cast<const uint4*>(x + row * p.x_stride + vector * 8);
+    store_shared(x_at + row * p.pitch + vector * 16, v);
+  }
+  __syncthreads();
+}
+
+/// The sums of all warps along and all blocks of the cluster; this block's part of the outputs.
+template <class T>
+__device__ void finish(const Params& p, std::uint32_t sums, int first, int wide, int pitch,
+                       int block_sums, int blocks, int rank) {
+  const int quads = wide / 4, items = quads * p.rows;
+  T* const y = static_cast<T*>(p.y);
+  for (int i = rank * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x); i < items;
+       i += blocks * static_cast<int>(blockDim.x)) {
+    const int row = i / quads, at = (i - row * quads) * 4, n = first + at;
+    if (n >= p.outputs) continue;
+    float v[4] = {};
+    const std::uint32_t from = sums + (row * pitch + at) * 4;
+    for (int w = 0; w < p.along; ++w) {
+#pragma unroll 4
+      for (int b = 0; b < blocks; ++b) {
+        const float4 part = load_cluster(from + w * block_sums, b);
+        v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
+      }
+    }
+    const int count = min(4, p.outputs - n);
+    Pack<T, 4> out;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      if (p.bias != nullptr && j < count) v[j] += to_float(static_cast<const T*>(p.bias)[n + j]);
+      out.v[j] = from_float<T>(v[j]);
+    }
+    T* const to = y + row * p.y_stride + n;
+    if (p.packed_y && count == 4) {
+      store_pack(to, out);
+    } else {
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        if (j < count) to[j] = out.v[j];
+    }
+  }
+}
+
+/// MT tiles of 16 outputs per warp, NT tiles of 8 rows of x.
+template <class T, int NT, int MT>
+__global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
+    linear_stream_kernel(const __grid_constant__ Params p) {
+  constexpr int kQueue = linear_depth(MT), kBytes = linear_step_bytes(MT);
+  unsigned char* const memory = block_memory();
+  const std::uint32_t base = shared_address(memory), x_at = base + p.x_at, barrier = x_at - 16;
+  const int blocks = static_cast<int>(cluster_blocks()), rank = static_cast<int>(cluster_rank());
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = threadIdx.x % kWarp;
+  const int group = lane / 4, quarter = lane % 4;
+  const int along = warp / p.across, across = warp - along * p.across;
+  const int wide = p.across * MT * 16;
+  const int first = static_cast<int>(blockIdx.x) / blocks * wide;
+  const int begin = p.steps * rank / blocks, end = p.steps * (rank + 1) / blocks;
+
+  // This lane's part of a step: 16 bytes of row `group` of each eight rows of weights. In shared
+  // memory the four parts of a row change places from one pair of rows to the next, so that eight
+  // rows of one part lie in distinct banks.
+  const int top = first + across * MT * 16 + group;
+  const auto* source = static_cast<const T*>(p.weight) + static_cast<std::int64_t>(top) * p.inputs +
+                       (begin + along) * kLinearStep + quarter * 8;
+  const std::uint32_t own = base + warp * p.queue * kBytes;
+  const std::uint32_t place = own + (group * 4 + (quarter ^ (group / 2))) * 16;
+  int next = begin + along, fill = 0;
+  const auto request = [&] {
+    if (next < end) {
+      const bool inside = next * kLinearStep + quarter * 8 < p.inputs;
+#pragma unroll
+      for (int j = 0; j < MT * 2; ++j)
+        copy_async(place + fill + j * kWarp * 16,
+                   source + static_cast<std::int64_t>(j * 8) * p.inputs,
+                   inside && top + j * 8 < p.outputs);
+    }
+    commit_copies();
+    next += p.along, source += p.along * kLinearStep;
+    fill = fill == (kQueue - 1) * kBytes ? 0 : fill + kBytes;
+  };
+#pragma unroll
+  for (int i = 0; i < kQueue - 1; ++i) request();
+#if __CUDA_ARCH__ >= 900
+  if (p.bulk && threadIdx.x == 0) barrier_init(barrier);
+#endif
+  if (p.overlap) let_next_grid_start();
+  wait_for_previous_grid();
+
+  float sum[MT][NT][4] = {};
+  // Rows of the matrices that this lane points at: of a tile of weights (its two eights for one
+  // part, then for the next), and of x (its four parts). Behind the last row of x lies anything:
+  // columns of the product that are not used.
+  const int part = lane / 16, row = lane % 8;
+  const std::uint32_t tile = own + (lane / 8 % 2 * kWarp + row * 4 + (part ^ (row / 2))) * 16;
+  const std::uint32_t later =
+      own + (lane / 8 % 2 * kWarp + row * 4 + ((part + 2) ^ (row / 2))) * 16;
+  const std::uint32_t column =
+      x_at + (NT == 1 ? min(row, p.rows - 1) : row) * p.pitch + lane / 8 * 16;
+
+  int step = begin + along, used = 0;
+  std::uint32_t parity = 0;
+  for (int from = begin; from < end; from += p.chunk, parity ^= 1) {
+    const int to = min(from + p.chunk, end);
+    if (from > begin) __syncthreads();
+    load_x<T>(p, x_at, barrier, from, to, parity);
+    for (; step < to; step += p.along) {
+      wait_for_copies<kQueue - 2>();
+      __syncwarp();
+      uint4 a[MT][2];
+#pragma unroll
+      for (int t = 0; t < MT; ++t) {
+        a[t][0] = load_matrices(tile + used + t * 2 * kWarp * 16);
+        a[t][1] = load_matrices(later + used + t * 2 * kWarp * 16);
+      }
+      request();  // into the place that the step before has emptied
+      const std::uint32_t at = column + (step - from) * kLinearStep * 2;
+#pragma unroll
+      for (int i = 0; i < NT; ++i) {
+        const uint4 b = load_matrices(at + i * 8 * p.pitch);
+#pragma unroll
+        for (int t = 0; t < MT; ++t) {
+          mma_k16<T>(sum[t][i], a[t][0], b.x, b.y);
+          mma_k16<T>(sum[t][i], a[t][1], b.z, b.w);
+        }
+      }
+      used = used == (kQueue - 1) * kBytes ? 0 : used + kBytes;
+    }
+  }
+
+  // The queues and x have been used up: the sums take their place.
+  __syncthreads();
+  const int pitch = wide + 4;  // four rows of one store in distinct banks
+  const int block_sums = p.rows * pitch * 4;
+  float* const sums = reinterpret_cast<float*>(memory) + along * p.rows * pitch;
+#pragma unroll
+  for (int t = 0; t < MT; ++t)
+#pragma unroll
+    for (int i = 0; i < NT; ++i)
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        const int m = i * 8 + quarter * 2 + j % 2;
+        if (m < p.rows) sums[m * pitch + (across * MT + t) * 16 + j / 2 * 8 + group] = sum[t][i][j];
+      }
+  if (blocks > 1)
+    cluster_barrier();
+  else
+    __syncthreads();
+  finish<T>(p, base, first, wide, pitch, block_sums, blocks, rank);
+  if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
+}
+
+}  // namespace ssmprof::kernels::cuda::linear_detail
