@@ -1,16 +1,13 @@
 #include <array>
-#include <fstream>
+#include <cmath>
 #include <set>
-#include <unordered_set>
 
 #include "reports/json_io.hpp"
 #include "reports/json_reader.hpp"
+#include "reports/version.hpp"
 
 namespace ssmprof::reports {
 namespace {
-
-constexpr int kMaxDepth = 64;
-constexpr std::uintmax_t kMaxBytes = std::uintmax_t{1} << 30;
 
 template <class Enum>
 Enum one_of(const JsonReader& r, std::initializer_list<Enum> all) {
@@ -130,6 +127,59 @@ nlohmann::json read_object(const JsonReader& r) {
   return r.require_object().value();
 }
 
+/// An interval belongs to a value inside it, and comes from samples or from another metric's.
+void check_intervals(const std::vector<Metric>& metrics, const JsonReader& r,
+                     const std::string& place) {
+  for (const auto& m : metrics) {
+    if (!m.interval) continue;
+    const auto fail = [&](const char* what) {
+      r.at("metrics").at(m.id.c_str()).fail(what + (" (" + place) + ")");
+    };
+    if (!m.value) fail("an interval without a value");
+    const double slack = 1e-9 * std::abs(*m.value);  // of the arithmetic, not of the measurement
+    if (*m.value < m.interval->low - slack || *m.value > m.interval->high + slack) {
+      fail("the value is outside its interval");
+    }
+    if (m.samples.empty() && m.source.rfind("derived", 0) != 0) {
+      fail("an interval without the samples behind it");
+    }
+  }
+}
+
+void check_intervals(const Workload& w, const JsonReader& r) {
+  const std::string place = "workload \"" + w.id + "\"";
+  check_intervals(w.metrics, r, place);
+  std::size_t i = 0;
+  r.at("ranges").array([&](const JsonReader& range) {
+    check_intervals(w.ranges[i].metrics, range, place + ", range \"" + w.ranges[i].id + "\"");
+    return ++i;
+  });
+  i = 0;
+  r.at("attributions").array([&](const JsonReader& attribution) {
+    std::size_t j = 0;
+    attribution.at("rows").array([&](const JsonReader& row) {
+      const auto& read = w.attributions[i].rows[j];
+      check_intervals(read.metrics, row, place + ", row \"" + read.name + "\"");
+      return ++j;
+    });
+    return ++i;
+  });
+}
+
+/// The roofline is free-form, but for the parts that tables show.
+nlohmann::json read_roofline(const JsonReader& r) {
+  if (r.value().is_null()) return nullptr;
+  if (!r.value().is_object()) r.expected("an object or null");
+  if (!r.has("points")) return r.value();
+  r.at("points").array([](const JsonReader& point) {
+    point.at("component").string();
+    if (point.has("binds") && !point.at("binds").value().is_null()) point.at("binds").string();
+    if (point.has("share_of_limit")) point.at("share_of_limit").number_or_null();
+    return true;
+  });
+  return r.value();
+}
+
 Workload read_workload(const JsonReader& r) {
   r.only({"id", "settings", "metrics", "ranges", "attributions", "roofline", "diagnostics"});
   Workload w;
@@ -148,7 +198,8 @@ Workload read_workload(const JsonReader& r) {
     }
   }
   w.attributions = r.at("attributions").array(read_attribution);
-  w.roofline = r.at("roofline").value();
+  check_intervals(w, r);
+  w.roofline = read_roofline(r.at("roofline"));
   w.diagnostics = read_diagnostics(r.at("diagnostics"));
   return w;
 }
@@ -187,24 +238,22 @@ Comparison read_comparison(const JsonReader& r) {
   return c;
 }
 
-void require_version(const JsonReader& r) {
-  const std::string version = r.at("schema_version").string();
-  const std::string ours = kSchemaVersion;
-  const auto major = [](const std::string& v) { return v.substr(0, v.find('.')); };
-  if (major(version) != major(ours)) {
+/// The document's version, of our major version.
+Version read_version(const JsonReader& r) {
+  const std::string text = r.at("schema_version").string();
+  const auto version = parse_version(text);
+  if (!version) {
+    r.at("schema_version").fail("\"" + text + "\" is no version like " + kSchemaVersion);
+  }
+  if (version->major_number != parse_version(kSchemaVersion)->major_number) {
     r.at("schema_version")
-        .fail("\"" + version + "\" is another major version than " + ours +
+        .fail("\"" + text + "\" is another major version than " + kSchemaVersion +
               ": use the ssmprof that wrote it, or run again");
   }
+  return *version;
 }
 
-}  // namespace
-
-Report from_json(const nlohmann::json& document, const std::string& where) {
-  const JsonReader r(document, where);
-  if (!document.is_object()) r.expected("a report object");
-  if (!document.contains("schema_version")) r.fail("no \"schema_version\": not an ssmprof report");
-  require_version(r);
+Report read_document(const JsonReader& r) {
   r.only({"schema_version", "kind", "partial", "tool", "invocation", "environment", "workloads",
           "comparisons", "diagnostics", "definitions"});
   Report report;
@@ -226,47 +275,22 @@ Report from_json(const nlohmann::json& document, const std::string& where) {
   return report;
 }
 
-nlohmann::json read_json_file(const std::filesystem::path& path) {
-  const std::string where = path.string();
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (!std::filesystem::exists(status)) {
-    throw InputError(where + ": no such file: check the path");
-  }
-  if (std::filesystem::is_directory(status)) {
-    throw InputError(where + ": is a directory: name a JSON file");
-  }
-  if (std::filesystem::is_regular_file(status) &&
-      std::filesystem::file_size(path, error) > kMaxBytes) {
-    throw InputError(where + ": larger than 1 GiB: not a report");
-  }
-  std::ifstream in(path, std::ios::binary);
-  if (!in) throw InputError(where + ": cannot be opened: check its permissions");
-  std::vector<std::unordered_set<std::string>> keys;
-  const nlohmann::json::parser_callback_t check =
-      [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-        using Event = nlohmann::json::parse_event_t;
-        if (depth > kMaxDepth) {
-          throw InputError(where + ": nested deeper than " + std::to_string(kMaxDepth) +
-                           " levels: not a report");
-        }
-        const auto level = static_cast<std::size_t>(depth);
-        if (event == Event::object_start) {
-          if (keys.size() <= level + 1) keys.resize(level + 2);
-          keys[level + 1].clear();
-        } else if (event == Event::key && !keys[level].insert(parsed.get<std::string>()).second) {
-          throw InputError(where + ": the key \"" + parsed.get<std::string>().substr(0, 80) +
-                           "\" is there twice in one object");
-        }
-        return true;
-      };
+}  // namespace
+
+Report from_json(const nlohmann::json& document, const std::string& where) {
+  const JsonReader r(document, where);
+  if (!document.is_object()) r.expected("a report object");
+  if (!document.contains("schema_version")) r.fail("no \"schema_version\": not an ssmprof report");
+  const Version version = read_version(r);
   try {
-    return nlohmann::json::parse(in, check);
-  } catch (const nlohmann::json::exception& e) {
-    std::string what = e.what();
-    if (const auto end = what.find("] "); end != std::string::npos) what = what.substr(end + 2);
-    for (char& c : what) c = static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    throw InputError(where + ": not valid JSON (truncated?): " + what.substr(0, 200));
+    return read_document(r);
+  } catch (const InputError& error) {
+    // A newer minor version may add keys: say so, or the complaint makes no sense.
+    if (version.minor_number <= parse_version(kSchemaVersion)->minor_number) throw;
+    throw InputError(std::string(error.what()) + " (written in version " +
+                     document["schema_version"].get<std::string>() +
+                     " of the format, this ssmprof reads " + kSchemaVersion +
+                     ": use a newer ssmprof)");
   }
 }
 

@@ -6,6 +6,7 @@
 #include "reports/error.hpp"
 #include "reports/json_io.hpp"
 #include "reports/json_reader.hpp"
+#include "reports/version.hpp"
 
 namespace ssmprof::reports {
 namespace {
@@ -81,7 +82,7 @@ Policy policy_from_json(const nlohmann::json& document, const std::string& where
   r.only({"policy_version", "level", "metrics", "classes"});
   Policy policy;
   policy.version = r.at("policy_version").string();
-  if (policy.version.substr(0, policy.version.find('.')) != "1") {
+  if (const auto version = parse_version(policy.version); !version || version->major_number != 1) {
     r.at("policy_version").fail("\"" + policy.version + "\" is not a 1.x version");
   }
   policy.level = r.at("level").number();

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <sys/stat.h>
 
 #include "reports/error.hpp"
 #include "reports/json_io.hpp"
@@ -105,6 +106,16 @@ TEST_CASE("every complaint names the file and the path in it") {
   contains(complaint(with("/schema_version", "2.0.0")), "another major version");
   contains(complaint(with("/schema_version", 1)), "/schema_version: expected a string");
   CHECK(complaint(with("/schema_version", "1.9.3")) == "accepted");
+  for (const char* version : {"1.0.0junk", "1.0", "1", "1.0.0.0", "1..0", "01.0.0", "1.-1.0", "",
+                              " 1.0.0", "1.0.0 ", "1.0.99999999999", "v1.0.0"}) {
+    contains(complaint(with("/schema_version", version)), "is no version like 1.0.0");
+  }
+  auto newer = with("/schema_version", "1.9.0");
+  newer["workloads"][0]["power_limit"] = 1;
+  contains(complaint(newer), "unknown key \"power_limit\"");
+  contains(complaint(newer), "written in version 1.9.0");
+  newer["schema_version"] = "1.0.9";
+  CHECK(complaint(newer).find("written in") == std::string::npos);
   contains(complaint(with("/kind", "x")), "\"x\" is none of run, comparison");
   contains(complaint(with("/extra", 1)), "unknown key \"extra\"");
   contains(complaint(with("/partial", 0)), "/partial: expected true or false, found number");
@@ -118,6 +129,17 @@ TEST_CASE("every complaint names the file and the path in it") {
   contains(complaint(with("/workloads/0/metrics/time/samples/3", nullptr)), "/samples/3");
   contains(complaint(with("/workloads/0/metrics/time/interval/low", 9)), "low is above high");
   contains(complaint(with("/workloads/0/metrics/time/interval/level", 2)), "level is not in");
+  contains(complaint(with("/workloads/0/metrics/time/value", 1)), "outside its interval");
+  contains(complaint(with("/workloads/0/metrics/time/value", 0)), "outside its interval");
+  contains(complaint(with("/workloads/0/metrics/time/samples", nlohmann::json::array())),
+           "/workloads/0/metrics/time: an interval without the samples");
+  contains(complaint(with("/workloads/0/ranges/5/metrics/time/value", 1)),
+           "/ranges/5/metrics/time: the value is outside its interval (workload \"");
+  contains(complaint(with("/workloads/0/ranges/5/metrics/time/value", 1)), ", range \"layer.00/");
+  contains(complaint(with("/workloads/0/attributions/0/rows/0/metrics/time/value", 9)), ", row \"");
+  auto no_value = with("/workloads/0/metrics/time/value", nullptr);
+  no_value["workloads"][0]["metrics"]["time"]["reason"] = "why";
+  contains(complaint(no_value), "an interval without a value");
   contains(complaint(with("/workloads/0/ranges/1/parent", 1)), "stands before its parent");
   contains(complaint(with("/workloads/0/ranges/1/parent", -2)), "parent: out of range");
   contains(complaint(with("/workloads/0/ranges/1/parent", 1e30)), "expected an integer");
@@ -137,6 +159,49 @@ TEST_CASE("every complaint names the file and the path in it") {
   j = to_json(sample::paired());
   j["comparisons"][0]["entries"][0]["verdict"] = "better";
   contains(complaint(j), "/comparisons/0/entries/0/verdict");
+}
+
+TEST_CASE("a roofline is null or has points that can be shown") {
+  const auto points = [](const char* text) {
+    return complaint(with("/workloads/0/roofline", nlohmann::json::parse(text)));
+  };
+  CHECK(points("null") == "accepted");
+  CHECK(points("{}") == "accepted");
+  CHECK(points(R"({"points": [{"component": "ssd", "binds": null, "share_of_limit": null}]})") ==
+        "accepted");
+  CHECK(points(R"({"points": [{"component": "a", "binds": "dram", "share_of_limit": 1}]})") ==
+        "accepted");
+  contains(points("7"), "/workloads/0/roofline: expected an object or null, found number");
+  contains(points(R"({"points": 7})"), "/roofline/points: expected an array");
+  contains(points(R"({"points": [5]})"), "/roofline/points/0: expected an object");
+  contains(points(R"({"points": [{}]})"), "the key \"component\" is missing");
+  contains(points(R"({"points": [{"component": 5}]})"), "/points/0/component: expected a string");
+  contains(points(R"({"points": [{"component": "a", "binds": 1}]})"), "/binds: expected a string");
+  contains(points(R"({"points": [{"component": "a", "share_of_limit": "1"}]})"),
+           "/share_of_limit: expected a number or null");
+}
+
+TEST_CASE("what is no regular file is refused, and nothing waits for it") {
+  const TemporaryFolder folder;
+  const auto complaint_of = [&](const char* name) {
+    try {
+      read_json_file(folder.path / name);
+    } catch (const InputError& e) {
+      return std::string(e.what());
+    }
+    return std::string("accepted");
+  };
+  REQUIRE(::mkfifo((folder.path / "pipe").c_str(), 0600) == 0);
+  fs::create_symlink("pipe", folder.path / "link");
+  fs::create_symlink("loop", folder.path / "loop");
+  std::ofstream(folder.path / "good.json") << "{}";
+  fs::create_symlink("good.json", folder.path / "good");
+  contains(complaint_of("pipe"), "pipe: is not a regular file");
+  contains(complaint_of("link"), "link: is not a regular file");
+  contains(complaint_of("loop"), "loop: cannot be read (Too many levels of symbolic links)");
+  contains(complaint_of("none"), "none: no such file");
+  contains(complaint_of("good/x"), "good/x: cannot be read (Not a directory)");
+  CHECK(complaint_of("good") == "accepted");
 }
 
 TEST_CASE("files that are no reports: one clear line") {
