@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "reports/terminal_text.hpp"
+
 namespace ssmprof::reports {
 namespace {
 
@@ -57,7 +59,8 @@ int display_width(const std::string& text) {
   return static_cast<int>(code_points(text).size()) - 1;
 }
 
-std::string shortened(const std::string& text, int width, const TerminalStyle& style) {
+std::string shortened(const std::string& raw, int width, const TerminalStyle& style) {
+  const std::string text = printable(raw);
   const int have = display_width(text);
   if (have <= width) return text;
   const std::string dots = style.unicode ? "…" : "..";
@@ -89,6 +92,7 @@ std::vector<std::string> wrapped(const std::string& text, int width) {
 
 void Table::add(std::vector<Cell> row) {
   row.resize(columns_.size());
+  for (auto& cell : row) cell.text = printable(cell.text);
   rows_.push_back(std::move(row));
 }
 

@@ -17,7 +17,7 @@ std::string inked(const std::string& text, Ink ink, const TerminalStyle& style);
 /// Columns that a UTF-8 text takes (code points; none of ours is wide).
 int display_width(const std::string& text);
 
-/// The text cut in its middle to at most `width` columns.
+/// The text, made printable, cut in its middle to at most `width` columns.
 std::string shortened(const std::string& text, int width, const TerminalStyle& style);
 
 /// Breaks a text at spaces into lines of at most `width` columns.

@@ -137,7 +137,7 @@ void print_comparison(std::ostream& out, const Comparison& comparison,
                       const TerminalStyle& wanted) {
   const TerminalStyle style = clamped(wanted);
   Footnotes notes(style);
-  for (const auto& line : wrapped(comparison.name, style.width)) {
+  for (const auto& line : wrapped(printable(comparison.name), style.width)) {
     out << inked(shortened(line, style.width, style), Ink::bold, style) << '\n';
   }
   print_parts(out, "", 0, setting_parts(comparison.settings), style);

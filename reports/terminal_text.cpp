@@ -23,7 +23,8 @@ void Footnotes::print(std::ostream& out) const {
     const std::string mark = again.mark(reason);
     const std::string margin(static_cast<std::size_t>(display_width(mark)) + 3, ' ');
     bool first = true;
-    for (const auto& line : wrapped(reason, style_.width - static_cast<int>(margin.size()))) {
+    for (const auto& line :
+         wrapped(printable(reason), style_.width - static_cast<int>(margin.size()))) {
       out << inked((first ? "  " + mark + " " : margin) + line, Ink::dim, style_) << '\n';
       first = false;
     }
@@ -48,8 +49,9 @@ const char* separator(const TerminalStyle& style) {
   return style.unicode ? " · " : " | ";
 }
 
-void print_parts(std::ostream& out, const std::string& label, int label_width,
+void print_parts(std::ostream& out, const std::string& name, int label_width,
                  const std::vector<std::string>& parts, const TerminalStyle& style) {
+  const std::string label = printable(name);
   const std::string padding(
       static_cast<std::size_t>(std::max(0, label_width - display_width(label))), ' ');
   std::string line;
@@ -61,7 +63,8 @@ void print_parts(std::ostream& out, const std::string& label, int label_width,
     line.clear();
     first = false;
   };
-  for (const auto& part : parts) {
+  for (const auto& raw : parts) {
+    const std::string part = printable(raw);
     const int needed = 2 + label_width + display_width(line) + 3 + display_width(part);
     if (!line.empty() && needed > style.width) flush();
     line += (line.empty() ? "" : separator(style)) + part;
@@ -84,7 +87,7 @@ void print_diagnostics(std::ostream& out, const std::vector<Diagnostic>& diagnos
         d.message + (d.hint.empty() ? "" : arrow + d.hint) + " [" + d.rule + "]";
     const int margin = 2 + display_width(name) + 2;
     bool first = true;
-    for (const auto& line : wrapped(text, style.width - margin)) {
+    for (const auto& line : wrapped(printable(text), style.width - margin)) {
       out << (first ? "  " + inked(name, ink, style) + ": "
                     : std::string(static_cast<std::size_t>(margin), ' '))
           << line << '\n';

@@ -2,12 +2,18 @@
 
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "reports/report.hpp"
 #include "reports/table.hpp"
 
 namespace ssmprof::reports {
+
+/// Text from a file made fit for a terminal and for one line: control characters (C0, DEL, C1), the
+/// marks that turn the direction of text, line separators and bytes that are no UTF-8 become \xNN
+/// or \uNNNN. Everything else stays as it is.
+std::string printable(std::string_view text);
 
 /// Numbers the reasons behind missing values and prints them below a table.
 class Footnotes {
