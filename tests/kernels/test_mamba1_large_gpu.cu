@@ -71,7 +71,7 @@ const std::int64_t kSampled[] = {0, 1, kChannels / 2, kChannels - 1};
 
 }  // namespace
 
-TEST_CASE("the GPU scan addresses more than 2^31 elements") {
+TEST_CASE("the GPU scan addresses more than 2^31 elements", "[large]") {
   if (!enough_memory()) return;
   Tensor u(kLength * kChannels, 1), delta(kLength * kChannels, 2), z(kLength * kChannels, 3);
   Tensor bc(kLength * 2 * kState, 4), out(kLength * kChannels, 0);
@@ -116,7 +116,7 @@ TEST_CASE("the GPU scan addresses more than 2^31 elements") {
   }
 }
 
-TEST_CASE("the GPU conv addresses more than 2^31 elements") {
+TEST_CASE("the GPU conv addresses more than 2^31 elements", "[large]") {
   if (!enough_memory()) return;
   Tensor x(kLength * kChannels, 1), weight(kChannels * 4, 2), out(kLength * kChannels, 0);
   CausalConv1dArgs args;

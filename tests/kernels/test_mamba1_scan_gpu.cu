@@ -25,7 +25,7 @@ TEST_CASE("the GPU scan equals fp64 at every length") {
       check_scan({.dtype = dtype, .length = length, .channels = 48, .initial = true});
 }
 
-TEST_CASE("the GPU scan equals fp64 at a great length") {
+TEST_CASE("the GPU scan equals fp64 at a great length", "[large]") {
   if (!has_device()) return;
   for (const DType dtype : {DType::f32, DType::bf16})
     check_scan({.dtype = dtype, .length = 131072, .channels = 8, .initial = true});
@@ -48,7 +48,7 @@ TEST_CASE("the GPU scan takes any channel count and stride") {
   }
 }
 
-TEST_CASE("the GPU scan with many channels equals fp64") {
+TEST_CASE("the GPU scan with many channels equals fp64", "[large]") {
   if (!has_device()) return;
   check_scan({.dtype = DType::bf16, .batch = 2, .length = 70, .channels = 2560, .initial = true});
   check_scan({.dtype = DType::f16, .batch = 4, .length = 40, .channels = 2080, .initial = true});

@@ -71,7 +71,7 @@ TEST_CASE("the CUDA SSD's element types") {
   require_close(c, kF32, kF32);
 }
 
-TEST_CASE("the CUDA SSD splits the time to fill the card") {
+TEST_CASE("the CUDA SSD splits the time to fill the card", "[large]") {
   SsdCase c = shape(1, GENERATE(512, 1000, 2048), GENERATE(24, 80), 64, 1, 128);
   c.initial = true;
   require_close(c, kBf16, kBf16);
@@ -122,7 +122,7 @@ TEST_CASE("the CUDA SSD keeps packed sequences apart") {
   require_close(c, kF32, kF32);
 }
 
-TEST_CASE("the CUDA SSD over 131072 tokens") {
+TEST_CASE("the CUDA SSD over 131072 tokens", "[large]") {
   SsdCase c = shape(1, 131072, 2, 64, 1, 128);
   require_close(c, kBf16, kBf16);
   c.a_lo = -1e-2, c.a_hi = -1e-3;
@@ -132,7 +132,7 @@ TEST_CASE("the CUDA SSD over 131072 tokens") {
   require_close(c, kF32, kF32);
 }
 
-TEST_CASE("the CUDA SSD indexes beyond 2^31 elements") {
+TEST_CASE("the CUDA SSD indexes beyond 2^31 elements", "[large]") {
   if (!has_device()) return;
   std::size_t free = 0, total = 0;
   cuda_ok(cudaMemGetInfo(&free, &total));
