@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <exception>
 #include <iostream>
-#include <new>
 #include <string>
 
 #include "harness/command.hpp"
+#include "harness/failure.hpp"
 #include "harness/interrupt.hpp"
 #include "harness/invocation.hpp"
 #include "harness/names.hpp"
@@ -23,19 +23,36 @@ constexpr const char* kExamples =
     "  ssmprof verify --model ./my-checkpoint\n"
     "\n"
     "Exit codes: 0 ok, 1 regression or mismatch, 2 usage or bad input, 3 environment,\n"
-    "            4 incomparable (with --strict also ambiguous), 130 interrupted";
-
-/// Folds a message of any library into one line.
-std::string one_line(std::string text) {
-  if (auto end = text.find('\n'); end != std::string::npos) text.resize(end);
-  while (!text.empty() && text.back() == ' ') text.pop_back();
-  return text;
-}
+    "            4 incomparable (with --strict also ambiguous), 70 internal error,\n"
+    "            130 interrupted";
 
 int fail(reports::ExitCode code, const std::string& message) {
   std::cout.flush();
   std::cerr << "ssmprof: " << one_line(message) << '\n';
   return static_cast<int>(code);
+}
+
+constexpr const char* kEmptyValue = "the value is empty: give one or leave the option out";
+
+/// An option that is named has a value: `-o ""` is a variable that was not set, not "no report".
+void refuse_empty_values(CLI::App& command) {
+  for (CLI::Option* option : command.get_options()) {
+    if (option->get_expected_max() == 0) continue;  // a flag
+    option->check([](const std::string& v) { return std::string(v.empty() ? kEmptyValue : ""); });
+  }
+}
+
+/// The first argument `--option=` with nothing behind the sign, where the parser would take the
+/// next argument as the value; or "".
+std::string option_without_value(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--") break;
+    if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      return argument.substr(0, argument.size() - 1);
+    }
+  }
+  return "";
 }
 
 int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
@@ -60,6 +77,7 @@ int run_app(int argc, const char* const* argv) {
     CLI::App* sub =
         app.add_subcommand(std::string(command->name()), std::string(command->summary()));
     command->declare(*sub);
+    refuse_empty_values(*sub);
     sub->callback([&chosen, raw = command.get()] { chosen = raw; });
   }
   record_invocation(argc, argv);
@@ -72,6 +90,9 @@ int run_app(int argc, const char* const* argv) {
                   std::string("unknown command '") + argv[1] + "': use " + listed(known, "or"));
     }
   }
+  if (const auto option = option_without_value(argc, argv); !option.empty()) {
+    return fail(reports::ExitCode::usage, option + ": " + kEmptyValue);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -80,13 +101,9 @@ int run_app(int argc, const char* const* argv) {
   try {
     install_interrupt_handler();
     return static_cast<int>(chosen->run());
-  } catch (const reports::Error& error) {
-    return fail(error.code(), error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(reports::ExitCode::environment,
-                "not enough memory for this run: use a smaller model, batch or length");
-  } catch (const std::exception& error) {
-    return fail(reports::ExitCode::environment, error.what());
+  } catch (...) {
+    const Failure failure = failure_of(std::current_exception());
+    return fail(failure.code, failure.line);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "harness/model_options.hpp"
 
 #include <charconv>
+#include <filesystem>
 #include <thread>
 
 #include "harness/names.hpp"
@@ -47,6 +48,13 @@ void resolve_device(const std::string& text, workloads::ExecutionSpec& spec) {
   spec.device_index = index;
 }
 
+/// Digits only: no sign, no spaces, no other base.
+bool parse_seed(const std::string& text, std::uint64_t& seed) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, seed);
+  return error == std::errc{} && stop == end;
+}
+
 }  // namespace
 
 void ModelOptions::declare(CLI::App& app) {
@@ -62,7 +70,16 @@ void ModelOptions::declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--tokens", tokens, "Input: a .json file [[id, …], …], or any file as bytes")
       ->type_name("FILE");
-  app.add_option("--seed", seed, "Seed of preset weights and random tokens")->capture_default_str();
+  app.add_option_function<std::string>(
+         "--seed", [this](const std::string& text) { parse_seed(text, seed); },
+         "Seed of preset weights and random tokens")
+      ->check([](const std::string& text) {
+        std::uint64_t value = 0;
+        return parse_seed(text, value) ? std::string()
+                                       : "'" + text + "' is not a whole number from 0 to 2^64 - 1";
+      })
+      ->type_name("UINT")
+      ->default_str(std::to_string(seed));
   app.add_option("--threads", threads, "CPU threads, 0 for all")->capture_default_str();
 }
 
@@ -92,6 +109,15 @@ std::vector<workloads::Backend> ModelOptions::backends() const {
         {{"torch", workloads::Backend::torch}, {"native", workloads::Backend::native}}));
   }
   return chosen;
+}
+
+std::vector<std::string> ModelOptions::inputs() const {
+  std::vector<std::string> files = {tokens};
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(model, none)) {
+    files.push_back(entry.path().string());
+  }
+  return files;
 }
 
 std::shared_ptr<const workloads::Checkpoint> ModelOptions::open(DType weights) const {

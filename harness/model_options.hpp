@@ -31,6 +31,9 @@ struct ModelOptions {
 
   std::vector<workloads::Backend> backends() const;
 
+  /// The files that are read: --tokens and what lies in a checkpoint's folder.
+  std::vector<std::string> inputs() const;
+
   std::shared_ptr<const workloads::Checkpoint> open(kernels::DType dtype) const;
 
   /// Token ids from --tokens, or empty when none was given.

@@ -23,7 +23,7 @@ std::set<std::string> components_of(const std::string& name,
     if (attribution.name != "design") continue;
     for (const auto& row : attribution.rows) {
       if (row.name == name) return {row.components.begin(), row.components.end()};
-      known.push_back(row.name);
+      if (!present.contains(row.name)) known.push_back(row.name);
     }
   }
   refuse_name("--component", name, known);

@@ -59,11 +59,19 @@ reports::Report new_report(reports::Report::Kind kind, const workloads::Executio
   return report;
 }
 
-void require_output(const std::string& path) {
-  if (!path.empty()) reports::require_writable(path);
+void require_output(const std::string& path, const std::vector<std::string>& inputs) {
+  if (path.empty()) return;
+  for (const auto& input : inputs) {
+    std::error_code missing;
+    if (!input.empty() && std::filesystem::equivalent(path, input, missing) && !missing) {
+      throw reports::InputError(path + ": would overwrite the input " + input +
+                                ": choose another output file");
+    }
+  }
+  reports::require_writable(path);
 }
 
-reports::ExitCode deliver(reports::Report& report, const std::string& path,
+reports::ExitCode deliver(reports::Report& report, const std::string& path, bool quiet,
                           reports::ExitCode result) {
   report.partial = interrupted();
   if (report.partial && report.workloads.empty() && report.comparisons.empty()) {
@@ -72,7 +80,10 @@ reports::ExitCode deliver(reports::Report& report, const std::string& path,
   }
   if (!path.empty()) {
     reports::write_atomically(path, reports::dump(report));
-    std::cout << "\nReport: " << path << (report.partial ? " (partial: interrupted)" : "") << '\n';
+    std::cout.flush();
+    if (!quiet) {
+      std::cerr << "Report: " << path << (report.partial ? " (partial: interrupted)" : "") << '\n';
+    }
   }
   return report.partial ? reports::ExitCode::interrupted : result;
 }

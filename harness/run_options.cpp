@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
+#include <sstream>
 
 #include "harness/interrupt.hpp"
 #include "harness/names.hpp"
@@ -15,6 +17,12 @@ namespace ssmprof::harness {
 using workloads::ExecutionSpec;
 using workloads::Logits;
 using workloads::Mode;
+
+namespace {
+
+constexpr int kMaxSamples = 100;
+
+}  // namespace
 
 void RunOptions::declare(CLI::App& app) {
   app.add_option("--mode", mode, "prefill, decode or both")->capture_default_str();
@@ -36,7 +44,8 @@ void RunOptions::declare(CLI::App& app) {
   app.add_option("--max-seconds", max_seconds, "Most seconds of timing per workload")
       ->capture_default_str();
   app.add_option("--min-samples", min_samples, "Fewest timed samples")->capture_default_str();
-  app.add_option("--max-samples", max_samples, "Most timed samples")->capture_default_str();
+  app.add_option("--max-samples", max_samples, "Most timed samples; never below --min-samples")
+      ->default_str(std::to_string(kMaxSamples));
   app.add_option("-o,--output", output, "Write the report as JSON")->type_name("FILE");
   app.add_flag("-q,--quiet", quiet, "No tables and no progress");
 }
@@ -93,20 +102,27 @@ std::vector<std::unique_ptr<probes::Probe>> RunOptions::study_probes() const {
 }
 
 probes::ProbeOptions RunOptions::probe_options() const {
-  const auto require = [](const char* option, double value, double low, double high) {
+  const auto require = [](const char* option, double value, int low, int high) {
     if (std::isfinite(value) && value >= low && value <= high) return;
-    throw reports::InputError(std::string(option) + ": " + std::to_string(value) + " is outside " +
-                              std::to_string(low) + " … " + std::to_string(high));
+    std::ostringstream message;
+    message << std::setprecision(15) << option << ": " << value << " is outside " << low << " … "
+            << high;
+    throw reports::InputError(message.str());
   };
   require("--warmup", warmup, 0, 3600);
   require("--max-seconds", max_seconds, 0, 86400);
   require("--min-samples", min_samples, 1, 100000);
-  require("--max-samples", max_samples, 1, 100000);
+  require("--max-samples", max_samples.value_or(kMaxSamples), 1, 100000);
+  if (max_samples && *max_samples < min_samples) {
+    throw reports::InputError("--max-samples: " + std::to_string(*max_samples) +
+                              " is below --min-samples " + std::to_string(min_samples) +
+                              ": raise it or lower --min-samples");
+  }
   probes::ProbeOptions options;
   options.warmup_seconds = warmup;
   options.max_seconds = max_seconds;
   options.min_samples = min_samples;
-  options.max_samples = std::max(max_samples, min_samples);
+  options.max_samples = max_samples.value_or(std::max(kMaxSamples, min_samples));
   options.interrupted = &interrupted;
   options.metric_sets = parse_names("--metric-sets", metric_sets);
   probes::load_metric_sets(options.metric_sets, "bf16");  // refuses an unknown one now

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct RunOptions {
   std::string output;
   double warmup = 0.2;
   double max_seconds = 5.0;
-  int min_samples = 10, max_samples = 100;
+  int min_samples = 10;
+  std::optional<int> max_samples;  ///< default: 100, or min_samples where that is more
   bool graph = false;
   bool quiet = false;
 

@@ -12,6 +12,7 @@ enum class ExitCode : int {
   usage = 2,          ///< wrong command line or bad input
   environment = 3,    ///< no device, no permission, not enough memory
   incomparable = 4,   ///< reports that cannot be compared, or ambiguous with --strict
+  internal = 70,      ///< a fault of the program itself
   interrupted = 130,  ///< SIGINT; what was measured is written and marked partial
 };
 

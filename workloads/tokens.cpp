@@ -41,7 +41,8 @@ TokenBatch parse_tokens(std::string_view text, const std::string& where) {
     for (std::size_t column = 0; column < source[row].size(); ++column) {
       const json& id = source[row][column];
       // is_number_integer() also holds for unsigned values beyond 2^63.
-      if (!id.is_number_integer() || id > INT64_MAX) {
+      const bool minus_zero = !id.is_number_unsigned() && id == 0;
+      if (!id.is_number_integer() || id > INT64_MAX || minus_zero) {
         throw InputError(where + ": row " + std::to_string(row) + ", column " +
                          std::to_string(column) + " is not a whole number in range");
       }

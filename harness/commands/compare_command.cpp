@@ -40,7 +40,7 @@ class CompareCommand : public Command {
   reports::ExitCode run() override {
     auto policy = policy_.empty() ? reports::default_policy() : reports::load_policy(policy_);
     if (threshold_) policy.override_threshold(*threshold_);
-    require_output(output_);
+    require_output(output_, {baseline_, candidate_, policy_});
     const auto baseline = reports::read_report(baseline_, reports::Report::Kind::run);
     const auto candidate = reports::read_report(candidate_, reports::Report::Kind::run);
     auto report = reports::compare_reports(baseline, candidate, policy, strict_);
@@ -53,7 +53,7 @@ class CompareCommand : public Command {
       }
       reports::print_summary(std::cout, report, terminal_style());
     }
-    return deliver(report, output_, reports::exit_code(report, strict_));
+    return deliver(report, output_, quiet_, reports::exit_code(report, strict_));
   }
 
  private:

@@ -38,7 +38,7 @@ class ExportCommand : public Command {
       for (const auto& exporter : exporters) known.emplace_back(exporter->name());
       refuse_name("--format", format_, known);
     }
-    require_output(output_);
+    require_output(output_, {report_});
     const auto report = reports::read_report(report_);
     std::ostringstream text;
     (*found)->write(report, text);

@@ -1,11 +1,14 @@
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
 #include "harness/command.hpp"
 #include "harness/invocation.hpp"
+#include "harness/names.hpp"
 #include "harness/ncu_import.hpp"
 #include "harness/output.hpp"
+#include "reports/input_file.hpp"
 #include "reports/json_io.hpp"
 
 namespace ssmprof::harness {
@@ -18,10 +21,12 @@ constexpr const char* kExamples =
     "  ssmprof import ncu.csv --report run.json\n"
     "\n"
     "Joins Nsight Compute's metrics to our ranges and prints where they differ. Exit code 1 when\n"
-    "operations differ by more than 0.1 % or bytes by more than 3 % and 4 MiB. Caches make ncu's own\n"
+    "operations differ by more than 0.1 % or bytes by more than 3 % and 4 MiB. Caches make ncu's "
+    "own\n"
     "kernel replay differ more than that: use 'ssmprof ncu --replay application'.";
 
 std::string read_text(const std::string& path) {
+  reports::require_regular_file(path, "the CSV that ncu printed");
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
@@ -46,12 +51,13 @@ class ImportCommand : public Command {
   }
 
   reports::ExitCode run() override {
-    require_output(output_);
+    require_output(output_, {csv_, report_});
     const auto source = reports::read_report(report_, reports::Report::Kind::run);
     const auto& workload = choose(source);
+    const std::string dtype = dtype_of(workload);
     const auto table = parse_csv(read_text(csv_), "ID", csv_);
     const auto joined = join_ncu(table, workload, csv_);
-    auto comparison = compare_with_ncu(workload, joined, workload.settings.value("dtype", "bf16"));
+    auto comparison = compare_with_ncu(workload, joined, dtype);
     if (comparison.entries.empty()) {
       throw reports::Error(reports::ExitCode::incomparable,
                            csv_ + ": none of its " + std::to_string(joined.kernels) +
@@ -69,10 +75,26 @@ class ImportCommand : public Command {
     report.environment = source.environment;
     report.definitions = source.definitions;
     report.comparisons.push_back(std::move(comparison));
-    return deliver(report, output_, good ? reports::ExitCode::ok : reports::ExitCode::mismatch);
+    return deliver(report, output_, false,
+                   good ? reports::ExitCode::ok : reports::ExitCode::mismatch);
   }
 
  private:
+  /// The data type decides which instructions count as operations: it must be known.
+  std::string dtype_of(const reports::Workload& workload) const {
+    const auto found = workload.settings.find("dtype");
+    const std::string where = report_ + ": settings of " + workload.id + ": ";
+    if (found == workload.settings.end()) {
+      throw reports::InputError(where + "\"dtype\" is missing: run 'ssmprof profile' again");
+    }
+    const std::vector<std::string> known = {"fp32", "bf16", "fp16"};
+    if (!found->is_string() || std::find(known.begin(), known.end(), *found) == known.end()) {
+      throw reports::InputError(where + "\"dtype\" is " + found->dump() + ", not " +
+                                listed(known, "or"));
+    }
+    return found->get<std::string>();
+  }
+
   const reports::Workload& choose(const reports::Report& report) const {
     const reports::Workload* found = nullptr;
     for (const auto& workload : report.workloads) {

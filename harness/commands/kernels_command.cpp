@@ -65,7 +65,7 @@ class KernelsCommand : public Command {
       throw reports::InputError("--samples: " + std::to_string(samples_) +
                                 " is outside 6 … 100000");
     }
-    require_output(output_);
+    require_output(output_, peers_);
     const auto spec = spec_of_run();
     auto rivals = open_peers();
     if (spec.device == kernels::Device::cuda && kernels::cuda_device_count() == 0) {
@@ -91,7 +91,8 @@ class KernelsCommand : public Command {
       progress.done();
     }
     progress.clear();
-    return deliver(report, output_, good ? reports::ExitCode::ok : reports::ExitCode::mismatch);
+    return deliver(report, output_, quiet_,
+                   good ? reports::ExitCode::ok : reports::ExitCode::mismatch);
   }
 
  private:

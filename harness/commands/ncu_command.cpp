@@ -48,6 +48,10 @@ class NcuCommand : public Command {
     app.add_option("--mode", run_.mode, "prefill or decode")->capture_default_str();
     app.add_option("--batch", run_.batch, "Batch size")->capture_default_str();
     app.add_option("--seqlen", run_.seqlen, "Length")->capture_default_str();
+    app.add_option("--fusion", run_.fusion, "off, or on as in the run to compare with")
+        ->capture_default_str();
+    app.add_option("--logits", run_.logits, "Positions the head computes: last or all")
+        ->capture_default_str();
     app.add_option("--replay", request_.replay,
                    "kernel: ncu repeats every kernel, its memory restored in between; application: "
                    "it repeats the run, so that the caches are as in the model")
@@ -73,6 +77,7 @@ class NcuCommand : public Command {
                            : parse_names("--metrics", metrics_);
     request_.program = program();
     const auto checkpoint = model_.open(base.dtype);
+    model_.load_tokens_for(*checkpoint);  // refused here, not by the program under ncu
     const auto ranges = workloads::plan_ranges(checkpoint->config, specs.front());
     const auto arguments = ncu_arguments(request_, ranges);
     if (!execute_) {
@@ -122,6 +127,10 @@ class NcuCommand : public Command {
                                           run_.batch,
                                           "--seqlen",
                                           run_.seqlen,
+                                          "--fusion",
+                                          run_.fusion,
+                                          "--logits",
+                                          run_.logits,
                                           "--device",
                                           model_.device,
                                           "--dtype",
@@ -130,6 +139,9 @@ class NcuCommand : public Command {
                                           model_.state_dtype,
                                           "--seed",
                                           std::to_string(model_.seed)};
+    if (model_.threads > 0) {
+      arguments.insert(arguments.end(), {"--threads", std::to_string(model_.threads)});
+    }
     if (!model_.tokens.empty()) {
       arguments.insert(arguments.end(), {"--tokens", model_.tokens});
     }

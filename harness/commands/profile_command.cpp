@@ -44,7 +44,7 @@ class ProfileCommand : public Command {
                                    [](const auto& probe) { return probe->name() == "time"; });
     const auto steps = in_steps(std::move(probes), base);
     const auto options = run_.probe_options();
-    require_output(run_.output);
+    require_output(run_.output, model_.inputs());
     const auto checkpoint = model_.open(base.dtype);
     const auto tokens = model_.load_tokens_for(*checkpoint);
 
@@ -88,7 +88,7 @@ class ProfileCommand : public Command {
       if (workload.attributions.empty()) attribute_all(workload);  // interrupted before the end
     }
     progress.clear();
-    return deliver(report, run_.output,
+    return deliver(report, run_.output, run_.quiet,
                    cross_check.agrees() ? reports::ExitCode::ok : reports::ExitCode::mismatch);
   }
 

@@ -235,7 +235,9 @@ reports::ExitCode PruneCommand::run() {
   find_score();
   run_.study_probes();
   run_.probe_options();
-  require_output(run_.output);
+  auto inputs = model_.inputs();
+  inputs.push_back(calibrate_);
+  require_output(run_.output, inputs);
 
   const auto checkpoint = model_.open(base.dtype);
   const auto tokens = model_.load_tokens_for(*checkpoint);
@@ -262,7 +264,7 @@ reports::ExitCode PruneCommand::run() {
     }
   }
   progress.clear();
-  return deliver(report, run_.output, reports::ExitCode::ok);
+  return deliver(report, run_.output, run_.quiet, reports::ExitCode::ok);
 }
 
 }  // namespace

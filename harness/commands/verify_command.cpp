@@ -10,7 +10,7 @@
 #include "harness/logits_file.hpp"
 #include "harness/model_options.hpp"
 #include "harness/output.hpp"
-#include "reports/atomic_file.hpp"
+#include "reports/terminal_text.hpp"
 #include "workloads/tokens.hpp"
 
 namespace ssmprof::harness {
@@ -57,10 +57,13 @@ class VerifyCommand : public Command {
     const auto backends = model_.backends();
     const double tolerance =
         tolerance_.value_or(base.dtype == kernels::DType::f32 ? kFp32Tolerance : 0.05);
-    if (!std::isfinite(tolerance) || tolerance <= 0) {
-      throw reports::InputError("--tolerance: must be a positive number");
+    if (!(tolerance > 0 && tolerance <= 1)) {
+      throw reports::InputError(
+          "--tolerance: not in (0, 1]: give the largest relative error, like 1e-4");
     }
-    require_output(dump_);
+    auto inputs = model_.inputs();
+    inputs.push_back(expect_);
+    require_output(dump_, inputs);
     const auto checkpoint = model_.open(base.dtype);
     auto tokens = model_.load_tokens_for(*checkpoint);
     if (tokens.empty()) {
@@ -69,6 +72,13 @@ class VerifyCommand : public Command {
     }
     std::optional<workloads::LogitsTable> expected;
     if (!expect_.empty()) expected = read_logits(expect_, tokens, checkpoint->config.vocab_size);
+
+    const bool compares = expected || backends.size() > 1 || tokens[0].size() > 1 || components_;
+    if (!compares && dump_.empty()) {
+      throw reports::InputError(
+          "verify: one token on one backend leaves nothing to compare: give more tokens, two "
+          "backends, --expect or --components");
+    }
 
     bool good = true;
     std::optional<workloads::LogitsTable> first;
@@ -80,9 +90,9 @@ class VerifyCommand : public Command {
       std::cout << (fine ? "ok    " : "FAIL  ") << std::left << std::setw(34) << what
                 << "relative error " << error << std::endl;
     };
-    std::cout << "verify " << checkpoint->config.name << ": " << tokens.size() << " × "
-              << tokens[0].size() << " tokens, " << kernels::name_of(base.dtype) << ", tolerance "
-              << tolerance << '\n';
+    std::cout << "verify " << reports::printable(checkpoint->config.name) << ": " << tokens.size()
+              << " × " << tokens[0].size() << " tokens, " << kernels::name_of(base.dtype)
+              << ", tolerance " << tolerance << '\n';
     for (const auto backend : backends) {
       auto spec = base;
       spec.backend = backend;
@@ -100,13 +110,14 @@ class VerifyCommand : public Command {
         first = prefill;
       }
     }
+    if (!compares) std::cout << "nothing was compared: the logits were only written\n";
     const bool components_good = !components_ || check_components(checkpoint, base, tokens);
     if (!good) {
-      std::cerr << "ssmprof: verify: " << checkpoint->config.name
+      std::cerr << "ssmprof: verify: " << reports::printable(checkpoint->config.name)
                 << " disagrees beyond the tolerance of " << tolerance << ": see the lines above\n";
     }
     if (!components_good) {
-      std::cerr << "ssmprof: verify: " << checkpoint->config.name
+      std::cerr << "ssmprof: verify: " << reports::printable(checkpoint->config.name)
                 << " has components beyond their limits: see FAIL in the tables above\n";
     }
     return good && components_good ? reports::ExitCode::ok : reports::ExitCode::mismatch;

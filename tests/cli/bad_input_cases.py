@@ -5,7 +5,9 @@ input, 3 environment. Files of models and reports that are broken inside have ta
 in tests/workloads and tests/reports.
 """
 
+import copy
 import json
+import os
 import pathlib
 
 from support import QUICK
@@ -40,6 +42,8 @@ def write_files(folder, report):
         "tokens_text.json": '[[1, "two", 3]]',
         "tokens_huge.json": "[[1, 1e30, 3]]",
         "tokens_null.json": "[[1, null, 3]]",
+        "tokens_minus.json": "[[1, -0, 3]]",
+        "tokens_one.json": "[[0]]",
         "empty.txt": "",
         "policy_key.json": '{"policy_version": "1.0.0", "treshold": 0.1}',
         "logits.safetensors": "\x02\0\0\0\0\0\0\0{}",
@@ -48,6 +52,9 @@ def write_files(folder, report):
     for name, text in texts.items():
         (folder / name).write_text(text)
     (folder / "folder").mkdir()
+    os.mkfifo(folder / "pipe")
+    (folder / "loop").symlink_to("loop")
+    (folder / "ncu.csv").write_text('"ID","Kernel Name"\n"0","scan"\n')
     if report is None:
         return
     (folder / "run.json").write_text(json.dumps(report))
@@ -56,6 +63,37 @@ def write_files(folder, report):
     (folder / "kind.json").write_text(json.dumps({**report, "kind": "opinion"}))
     (folder / "comparison.json").write_text(
         json.dumps({**report, "kind": "comparison", "workloads": [], "comparisons": []}))
+    for name, change in broken_workloads().items():
+        broken = copy.deepcopy(report)
+        change(broken["workloads"][0])
+        (folder / name).write_text(json.dumps(broken))
+    (folder / "junk.json").write_text(json.dumps({**report, "schema_version": "1.0.0junk"}))
+    (folder / "newer.json").write_text(
+        json.dumps({**report, "schema_version": "1.9.0", "power": 1}))
+    (folder / "control.json").write_text(json.dumps({**report, "\x1b[2Jkey": 1}))
+
+
+def broken_workloads():
+    """File name → what is done to the only workload of a valid report."""
+    def roofline(value):
+        return lambda workload: workload.update(roofline=value)
+
+    def metric(**more):
+        return lambda workload: next(iter(workload["metrics"].values())).update(**more)
+
+    def interval(low, high):
+        return {"low": low, "high": high, "level": 0.95}
+
+    return {
+        "points.json": roofline({"points": 7}),
+        "point.json": roofline({"points": [5]}),
+        "component.json": roofline({"points": [{"component": 5}]}),
+        "roofline.json": roofline("high"),
+        "dtype.json": lambda workload: workload["settings"].update(dtype=5),
+        "no_dtype.json": lambda workload: workload["settings"].pop("dtype"),
+        "outside.json": metric(value=3, samples=[3], interval=interval(1, 2)),
+        "no_samples.json": metric(value=1.5, source="clock", interval=interval(1, 2)),
+    }
 
 
 def case(name, arguments, names, codes=INPUT, needs_models=False):
@@ -112,16 +150,27 @@ def run_options():
     cases += option(PROFILE, "--backend", ["jax", "torch,,native", ""])
     cases += option(PROFILE, "--fusion", ["maybe", ""])
     cases += option(PROFILE, "--logits", ["first"])
-    cases += option(PROFILE, "--probes", ["time,magic", "time,,nvtx", "Time"], names="probe")
+    cases += option(PROFILE, "--probes", ["time,magic", "time,,nvtx", "Time", ""], names="probe")
     cases += option(PROFILE, "--dtype", ["int8", "float", ""])
     cases += option(PROFILE, "--state-dtype", ["fp8"])
     cases += option(PROFILE, "--device", ["tpu", "cuda:x", "cuda:-1", "cuda:", "cuda:1.5", "0"])
     cases += option(PROFILE, "--device", ["cuda:9999"], ENVIRONMENT)
     cases += option(PROFILE, "--threads", ["-2", "99999", "two", "1.5"])
-    cases += option(PROFILE, "--seed", ["x", "1.5"])
+    cases += option(PROFILE, "--seed", ["x", "1.5", "-1", "18446744073709551616", "", " 1", "+1",
+                                        "0x10"])
     cases += option(PROFILE, "--warmup", ["nan", "-1", "inf", "x"])
     cases += option(PROFILE, "--max-seconds", ["nan", "-1", "inf"])
     cases += option(PROFILE, "--min-samples", ["0", "-3", "1.5"])
+    cases += option(PROFILE, "--max-samples", ["0", "2", "100001"])
+    cases.append(case("limits are whole numbers", [*PROFILE, *RESULT, "--max-samples", "0"],
+                      "--max-samples: 0 is outside 1 … 100000"))
+    for base, flag in ((PROFILE, "-o"), (PROFILE, "--tokens"), (PRUNE, "--calibrate"),
+                       (VERIFY, "--dump"), (VERIFY, "--expect"), (["show", "x"], "--workload"),
+                       (["kernels"], "--peer"), (["list"], None)):
+        arguments = [*base, flag, ""] if flag else [*base, ""]
+        cases.append(case(f"{base[0]} {flag} ''", arguments, "the value is empty"))
+    cases.append(case("--tokens= takes no other option as its value",
+                      [*PROFILE, "--tokens=", "-o", "{dir}/result.json"], "--tokens: the value is"))
     huge = [*without(PROFILE, "--seqlen"), *RESULT, "--batch", "65536", "--seqlen", "16777216"]
     cases.append(case("more memory than there is", huge, "memory", ENVIRONMENT, needs_models=True))
     return cases
@@ -143,7 +192,8 @@ def tokens():
                  "tokens_flat.json", "tokens_none.json", "tokens_empty_row.json",
                  "tokens_ragged.json", "tokens_high.json", "tokens_negative.json",
                  "tokens_fraction.json", "tokens_text.json", "tokens_huge.json",
-                 "tokens_null.json", "empty.txt", "nowhere.txt", "folder"):
+                 "tokens_null.json", "tokens_minus.json", "empty.txt", "nowhere.txt", "folder", "pipe",
+                 "loop"):
         cases.append(case(f"--tokens {name}", [*PROFILE, *RESULT, "--tokens", f"{{dir}}/{name}"],
                           name))
     return cases
@@ -176,12 +226,19 @@ def stored():
     """Commands that read reports."""
     cases = []
     for name in ("nowhere.json", "not.json", "cut.json", "empty.json", "object.json", "array.json",
-                 "folder"):
+                 "folder", "pipe", "loop"):
         cases.append(case(f"show {name}", ["show", f"{{dir}}/{name}"], name))
         cases.append(case(f"compare {name}", ["compare", f"{{dir}}/{name}", f"{{dir}}/{name}"],
                           name))
         cases.append(case(f"export {name}", ["export", f"{{dir}}/{name}", "--format", "csv"], name))
     good = "{dir}/run.json"
+    for name, names in (("junk.json", "1.0.0junk"), ("newer.json", "1.9.0"),
+                        ("control.json", "\\x1b[2Jkey"), ("points.json", "/roofline/points"),
+                        ("point.json", "/roofline/points/0"), ("roofline.json", "/roofline"),
+                        ("component.json", "/points/0/component"),
+                        ("outside.json", "outside its interval"),
+                        ("no_samples.json", "samples")):
+        cases.append(case(f"show {name}", ["show", f"{{dir}}/{name}"], names, needs_models=True))
     for name in ("major.json", "version.json", "kind.json"):
         cases.append(case(f"show {name}", ["show", f"{{dir}}/{name}"], name, needs_models=True))
     for name in ("major.json", "version.json", "kind.json", "comparison.json", "nowhere.json"):
@@ -197,6 +254,25 @@ def stored():
                           ["compare", good, good, *RESULT, "--policy", f"{{dir}}/{name}"], name,
                           needs_models=True))
     cases += [
+        case("compare over the baseline", ["compare", good, good, "-o", good],
+             "would overwrite the input", needs_models=True),
+        case("export over the report", ["export", good, "--format", "csv", "-o", "{dir}/./run.json"],
+             "would overwrite the input", needs_models=True),
+        case("import over the CSV",
+             ["import", "{dir}/ncu.csv", "--report", good, "-o", "{dir}/ncu.csv"],
+             "would overwrite the input", needs_models=True),
+        case("import a folder", ["import", "{dir}/folder", "--report", good], "is a directory",
+             needs_models=True),
+        case("import a pipe", ["import", "{dir}/pipe", "--report", good], "not a regular file",
+             needs_models=True),
+        case("import a loop of links", ["import", "{dir}/loop", "--report", good],
+             "symbolic links", needs_models=True),
+        case("import for a report whose type is a number",
+             ["import", "{dir}/ncu.csv", "--report", "{dir}/dtype.json"], '"dtype" is 5',
+             needs_models=True),
+        case("import for a report without a type",
+             ["import", "{dir}/ncu.csv", "--report", "{dir}/no_dtype.json"], '"dtype" is missing',
+             needs_models=True),
         case("compare one report", ["compare", good], "candidate"),
         case("compare into a folder", ["compare", good, good, "-o", "{dir}/folder"], "folder",
              EITHER, needs_models=True),
@@ -214,7 +290,13 @@ def verify():
     cases = [case(f"verify --expect {name}", [*VERIFY, "--expect", f"{{dir}}/{name}"], name)
              for name in ("nowhere.safetensors", "logits.safetensors", "short.safetensors",
                           "not.json", "folder")]
-    for value in ("0", "-1", "nan", "inf", "x", ""):
+    one = [*VERIFY, "--backend", "native", "--tokens", "{dir}/tokens_one.json"]
+    cases += [
+        case("verify of what cannot differ", one, "nothing to compare"),
+        case("verify over its tokens", [*one, "--dump", "{dir}/tokens_one.json"],
+             "would overwrite the input"),
+    ]
+    for value in ("0", "-1", "nan", "inf", "x", "", "1.5"):
         cases.append(case(f"verify --tolerance={value}", [*VERIFY, f"--tolerance={value}"],
                           "--tolerance"))
     cases.append(case("verify with a bad token", [*VERIFY, "--tokens", "{dir}/tokens_high.json"],
@@ -231,6 +313,12 @@ def ncu():
              "99"),
         case("ncu of a negative layer", [*base, "--component", "scan", "--layer=-1"], "--layer"),
         case("ncu of layer x", [*base, "--component", "scan", "--layer", "x"], "--layer"),
+        case("ncu of tokens that are not there",
+             [*base, "--component", "scan", "--tokens", "{dir}/nowhere.json"], "nowhere.json"),
+        case("ncu of metrics without a name", [*base, "--component", "scan", "--metrics", ""],
+             "--metrics"),
+        case("ncu of an unknown fusion", [*base, "--component", "scan", "--fusion", "maybe"],
+             "--fusion"),
         case("ncu of two lengths", [*base, "--component", "scan", "--seqlen", "8,16"], "--seqlen"),
     ]
 

@@ -38,7 +38,16 @@ TEST_CASE("an ncu request selects the ranges of a component or a design row") {
 TEST_CASE("unknown components and layers are refused") {
   harness::NcuRequest request;
   request.components = {"attention"};
-  CHECK_THROWS_AS(harness::selected_ranges(request, ranges()), reports::InputError);
+  try {
+    harness::selected_ranges(request, ranges());
+    FAIL("accepted");
+  } catch (const reports::InputError& error) {
+    const std::string what = error.what();
+    const auto first = what.find(" conv,");
+    REQUIRE(first != std::string::npos);
+    CHECK(what.find(" conv", first + 1) == std::string::npos);  // a component and a design row
+    CHECK(what.find("gating") != std::string::npos);
+  }
   request.components = {"ssd"};
   request.layers = {99};
   CHECK_THROWS_AS(harness::selected_ranges(request, ranges()), reports::InputError);
