@@ -5,6 +5,8 @@
 #include <sstream>
 #include <unistd.h>
 
+#include "reports/terminal_text.hpp"
+
 namespace ssmprof::harness {
 namespace {
 
@@ -41,7 +43,7 @@ void Progress::begin(const std::string& what) {
   // the work has shown to be long.
   if (!terminal_ && so_far < 2.0) return;
   std::ostringstream line;
-  line << "[" << finished_ + 1 << "/" << steps_ << "] " << what;
+  line << "[" << finished_ + 1 << "/" << steps_ << "] " << reports::printable(what);
   if (finished_ > 0) {
     line << ", about " << duration(so_far / finished_ * (steps_ - finished_)) << " left";
   }
