@@ -55,8 +55,8 @@ double number_in(const std::string& field, const std::string& where) {
   double value = 0;
   const char* end = digits.data() + digits.size();
   const auto [stop, error] = std::from_chars(digits.data(), end, value);
-  if (error != std::errc{} || stop != end) {
-    throw reports::InputError(where + ": '" + field + "' is not a number: run ncu with --csv " +
+  if (error != std::errc{} || stop != end || !std::isfinite(value) || value < 0) {
+    throw reports::InputError(where + ": '" + field + "' is not a count: run ncu with --csv " +
                               "--page raw --print-units base");
   }
   return value;

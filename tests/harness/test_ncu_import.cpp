@@ -72,6 +72,9 @@ TEST_CASE("counters that agree within the tolerance are the same, others are not
 TEST_CASE("a CSV without NVTX or with text for numbers is refused") {
   auto t = table(kCell, "n/a");
   CHECK_THROWS_AS(harness::join_ncu(t, workload(), "f.csv"), reports::InputError);
+  for (const char* bad : {"nan", "inf", "-5"}) {
+    CHECK_THROWS_AS(harness::join_ncu(table(kCell, bad), workload(), "f.csv"), reports::InputError);
+  }
   t.header[2] = "Context";
   CHECK_THROWS_AS(harness::join_ncu(t, workload(), "f.csv"), reports::InputError);
 }
