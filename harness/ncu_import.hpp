@@ -26,7 +26,8 @@ NcuRanges join_ncu(const CsvTable& table, const reports::Workload& workload,
                    const std::string& where);
 
 /// Our counters against Nsight Compute's, range by range, for every metric both have. Same when
-/// within 0.1 % (operations) or 3 % or the policy's floor (bytes); else regressed, with the difference as reason.
+/// within 0.1 % (operations) or 3 % or the policy's floor (bytes); else regressed, with the
+/// difference as reason.
 reports::Comparison compare_with_ncu(const reports::Workload& workload, const NcuRanges& ncu,
                                      const std::string& dtype);
 

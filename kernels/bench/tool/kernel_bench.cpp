@@ -1,6 +1,7 @@
 // A small driver around the benchmark cases, without the harness: one table on stdout and, with
 // --json FILE, one JSON object per measurement.
-//   kernel_bench [--json FILE] [--peer LIB.so]... [--overlap] KERNEL[:PRESET][,option=value]...[,dtype=fp32]
+//   kernel_bench [--json FILE] [--peer LIB.so]... [--overlap]
+//   KERNEL[:PRESET][,option=value]...[,dtype=fp32]
 //   ...
 #include <cmath>
 #include <cstdio>
