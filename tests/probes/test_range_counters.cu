@@ -90,7 +90,7 @@ TEST_CASE("the tensor cores' operations of a matrix product are counted exactly"
   };
   constexpr int kProducts = 1000;  // in TF32, as a kernel of a bf16 run may use it
   const auto tf32 = [&](cudaStream_t stream) {
-    tf32_kernel<<<kProducts, 32, 0, stream>>>(out.data());
+    tf32_kernel<<<kProducts, 32, 0, stream>>>(in.data(), out.data());
   };
   GpuExecution execution(small_tree(), {nullptr, nullptr, nullptr, matmul, tf32, nullptr});
   execution.spec_.dtype = kernels::DType::bf16;
