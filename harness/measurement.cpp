@@ -1,8 +1,12 @@
 #include "harness/measurement.hpp"
 
+#include <algorithm>
+#include <chrono>
+
 #include "harness/annotated_execution.hpp"
 #include "harness/interrupt.hpp"
 #include "reports/attribution.hpp"
+#include "reports/units.hpp"
 #include "workloads/attributions.hpp"
 #include "workloads/hash.hpp"
 
@@ -38,6 +42,20 @@ nlohmann::json settings_of(const workloads::Checkpoint& checkpoint,
           {"d_state", config.d_state},
           {"weights_hash", checkpoint.weights_hash},
           {"config_hash", checkpoint.config_hash}};
+}
+
+/// All probes of a workload in one diagnostic, in the order in which they ran.
+void note_duration(reports::Workload& target, std::string_view probe, double seconds) {
+  constexpr std::string_view kRule = "probe.durations";
+  const std::string entry = std::string(probe) + " " + reports::human(seconds, "s", false);
+  const auto found = std::find_if(target.diagnostics.begin(), target.diagnostics.end(),
+                                  [&](const auto& d) { return d.rule == kRule; });
+  if (found != target.diagnostics.end()) {
+    found->message += ", " + entry;
+  } else {
+    target.diagnostics.push_back({std::string(kRule), reports::Diagnostic::Level::info,
+                                  "measuring took: " + entry, ""});
+  }
 }
 
 }  // namespace
@@ -114,7 +132,10 @@ void run_probes(const Probes& probes, workloads::Execution& execution,
     const auto& availability = availabilities[i];
     if (interrupted()) return;
     if (availability.ok) {
+      const auto begin = std::chrono::steady_clock::now();
       probe->measure(annotated, options, target);
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+      note_duration(target, probe->name(), took.count());
     } else {
       probe->missing_metrics(availability, target);
       target.diagnostics.push_back({"probe.unavailable", reports::Diagnostic::Level::info,
