@@ -50,7 +50,7 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
   const std::int64_t channels = (a.sequences ? a.sequences.count : a.batch) * a.channels;
   if (a.state <= 8) return form.template operator()<4, 2, 3>();
   if (a.state <= 16) {
-    if (channels >= kManyChannels && form.template operator()<4, 4, 2>()) return true;
+    if (channels >= kManyChannels && form.template operator()<4, 4, 3>()) return true;
     if (channels <= kFewChannels) return form.template operator()<8, 2, 2>();
     return form.template operator()<8, 2, 4>();
   }
