@@ -166,7 +166,7 @@ void check_intervals(const Workload& w, const JsonReader& r) {
   });
 }
 
-/// The roofline is free-form, but for the parts that tables show.
+/// Reads what tables show; the schema tells the rest.
 nlohmann::json read_roofline(const JsonReader& r) {
   if (r.value().is_null()) return nullptr;
   if (!r.value().is_object()) r.expected("an object or null");

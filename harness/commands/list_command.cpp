@@ -5,6 +5,7 @@
 #include "harness/names.hpp"
 #include "probes/registry.hpp"
 #include "reports/definitions.hpp"
+#include "reports/error.hpp"
 #include "reports/exporters/exporter.hpp"
 #include "workloads/attributions.hpp"
 #include "workloads/presets.hpp"
@@ -67,6 +68,19 @@ Entries metrics() {
   return entries;
 }
 
+/// The metrics as a Markdown table, in the order of the data file.
+void print_metrics_table() {
+  std::cout << "| id | unit | class | definition | source |\n| --- | --- | --- | --- | --- |\n";
+  const auto definitions = nlohmann::ordered_json::parse(reports::data_file("definitions"));
+  for (const auto& [id, definition] : definitions.items()) {
+    std::cout << "| `" << id << "` |";
+    for (const char* column : {"unit", "class", "definition", "source"}) {
+      std::cout << ' ' << definition.at(column).get<std::string>() << " |";
+    }
+    std::cout << '\n';
+  }
+}
+
 struct Section {
   const char* name;
   std::function<Entries()> entries;
@@ -104,10 +118,18 @@ class ListCommand : public Command {
   }
   void declare(CLI::App& app) override {
     app.add_option("section", section_, "models, probes, scores, components, exporters or metrics");
+    app.add_flag("--markdown", markdown_, "metrics: as a Markdown table");
     app.footer("Examples:\n  ssmprof list\n  ssmprof list models");
   }
 
   reports::ExitCode run() override {
+    if (markdown_) {
+      if (section_ != "metrics") {
+        throw reports::InputError("list --markdown: only the metrics have this form: list metrics --markdown");
+      }
+      print_metrics_table();
+      return reports::ExitCode::ok;
+    }
     std::vector<std::string> known;
     bool printed = false;
     for (const auto& section : sections()) {
@@ -122,6 +144,7 @@ class ListCommand : public Command {
 
  private:
   std::string section_;
+  bool markdown_ = false;
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ def output(program, root, command):
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
     if most and len(lines) > int(most):
         lines = [*lines[:int(most)], "  …"]
-    if arguments[0] == "export" and "markdown" in arguments:
+    if "markdown" in arguments or "--markdown" in arguments:
         return "\n".join(lines) + "\n"
     return "```\n" + "\n".join(lines) + "\n```\n"
 

@@ -28,7 +28,12 @@ def report_of(checks, folder, *arguments, code=0):
     done = support.run("kernels", *arguments, "--samples", 6, "-o", path)
     checks.check(done.returncode == code,
                  f"{arguments}: exit code {done.returncode}, not {code}: {done.stderr}{done.stdout}")
-    return (json.loads(path.read_text()) if path.exists() else {"workloads": []}), done
+    if not path.exists():
+        return {"workloads": []}, done
+    report = json.loads(path.read_text())
+    undefined = support.undefined_metrics(report)
+    checks.check(not undefined, f"{arguments}: metrics without a definition: {undefined}")
+    return report, done
 
 
 def metrics(workload):

@@ -65,3 +65,16 @@ class Checks:
         assert self.done > 0, "nothing was checked"
         print(f"{self.done} checks, {self.failed} failed")
         sys.exit(1 if self.failed else 0)
+
+
+def undefined_metrics(report):
+    """Ids of metrics in a report that its definitions lack."""
+    used = set()
+    for workload in report["workloads"]:
+        places = [workload, *workload.get("ranges", [])]
+        for attribution in workload.get("attributions", []):
+            places += attribution["rows"]
+        for place in places:
+            metrics = place["metrics"]
+            used |= set(metrics) if isinstance(metrics, dict) else {m["id"] for m in metrics}
+    return sorted(used - set(report["definitions"]))

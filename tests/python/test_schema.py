@@ -42,6 +42,8 @@ def main():
             found = validate_schema.validate(path)
             checks.check(not found, f"{path.name}: {found[:3]}")
         for path in reports:
+            undefined = support.undefined_metrics(json.loads(path.read_text()))
+            checks.check(not undefined, f"{path.name}: metrics without a definition: {undefined}")
             for name, document in validate_schema.broken(json.loads(path.read_text())):
                 checks.check(validate_schema.errors(document),
                              f"{path.name}: accepted although broken: {name}")
