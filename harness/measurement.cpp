@@ -53,8 +53,8 @@ void note_duration(reports::Workload& target, std::string_view probe, double sec
   if (found != target.diagnostics.end()) {
     found->message += ", " + entry;
   } else {
-    target.diagnostics.push_back({std::string(kRule), reports::Diagnostic::Level::info,
-                                  "measuring took: " + entry, ""});
+    target.diagnostics.push_back(
+        {std::string(kRule), reports::Diagnostic::Level::info, "measuring took: " + entry, ""});
   }
 }
 

@@ -125,7 +125,8 @@ class ListCommand : public Command {
   reports::ExitCode run() override {
     if (markdown_) {
       if (section_ != "metrics") {
-        throw reports::InputError("list --markdown: only the metrics have this form: list metrics --markdown");
+        throw reports::InputError(
+            "list --markdown: only the metrics have this form: list metrics --markdown");
       }
       print_metrics_table();
       return reports::ExitCode::ok;
