@@ -22,7 +22,6 @@ void print_kernel_rates(const kernels::bench::Rates& rates) {
   std::printf("%s: copy %.3g GB/s", rates.device.c_str(), rates.copy_bytes_per_second / 1e9);
   if (rates.gemm_flops_per_second > 0)
     std::printf(", GEMM %.3g TFLOP/s", rates.gemm_flops_per_second / 1e12);
-  if (rates.clock_hz > 0) std::printf(", %.0f MHz", rates.clock_hz / 1e6);
   if (rates.multiprocessors > 0) std::printf(", %d multiprocessors", rates.multiprocessors);
   std::printf("\n\n%13s  %8s  %8s  %8s  %8s  %8s  %s\n", "time", "of floor", "GB/s", "MUFU",
               "issue >=", "error", "kernel");

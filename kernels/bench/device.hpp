@@ -21,8 +21,8 @@ void device_poison(void* data, std::size_t bytes);
 void device_read(void* to, const void* from, std::size_t row, std::size_t rows, std::size_t pitch);
 void device_synchronize();
 
-/// Device properties, a large copy's rate, the clock under load, and the rate of a large bf16
-/// matrix product where a cuBLAS library is found (else 0).
+/// Device properties, a large copy's rate, and the rate of a large bf16 matrix product where a
+/// cuBLAS library is found (else 0).
 Rates measure_rates();
 
 /// SM clock in Hz over a short busy loop: cycles elapsed over the device's nanosecond timer.

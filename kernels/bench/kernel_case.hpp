@@ -41,7 +41,7 @@ struct Rates {
   std::string device;
   double copy_bytes_per_second = 0;  ///< large device-to-device copy, bytes read plus written
   double gemm_flops_per_second = 0;  ///< 0 when nobody measured it
-  double clock_hz = 0;               ///< SM clock under load
+  double clock_hz = 0;               ///< SM clock; 0 until a kernel was timed
   int multiprocessors = 0;
   std::int64_t l2_bytes = 0;
   /// Special-function operations per second: 16 per cycle and multiprocessor.

@@ -85,6 +85,7 @@ class Timer {
 };
 
 void derive(Measurement& m, const Problem& problem, const Rates& rates) {
+  m.clock_hz = rates.clock_hz;
   m.cycles = m.median * rates.clock_hz;
   m.bytes_per_second = static_cast<double>(m.cost.bytes()) / m.median;
   m.flops_per_second = static_cast<double>(m.cost.flops) / m.median;
@@ -129,7 +130,9 @@ void measure(Measurement& m, Problem& problem, const Rates& rates, const RunOpti
   m.seconds = timer.time(m.launches, std::min(samples, options.samples));
   for (double& s : m.seconds) s /= m.launches;
   summarize(m);
-  derive(m, problem, rates);
+  Rates of_run = rates;
+  if (cuda) of_run.clock_hz = measure_clock();
+  derive(m, problem, of_run);
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ struct Measurement {
   std::size_t sets = 0;
   std::vector<double> seconds;
   double median = 0, low = 0, high = 0;  ///< seconds; 95 % interval of the median, order statistics
+  double clock_hz = 0;                   ///< SM clock right after the samples; 0 on the CPU
   double cycles = 0;                     ///< median × SM clock
   Cost cost;
   double bytes_per_second = 0, flops_per_second = 0, mufu_per_second = 0;

@@ -81,8 +81,8 @@ void write_json(std::ostream& to, const Measurement& m, const Rates& rates) {
      << ",\"device\":{\"name\":\"" << rates.device
      << "\",\"copy_gigabytes_per_second\":" << number(rates.copy_bytes_per_second / 1e9)
      << ",\"gemm_teraflops_per_second\":" << number(rates.gemm_flops_per_second / 1e12)
-     << ",\"clock_hz\":" << number(rates.clock_hz)
-     << ",\"multiprocessors\":" << rates.multiprocessors << "},\"samples_us\":[";
+     << ",\"clock_hz\":" << number(m.clock_hz) << ",\"multiprocessors\":" << rates.multiprocessors
+     << "},\"samples_us\":[";
   for (std::size_t i = 0; i < m.seconds.size(); ++i)
     to << (i == 0 ? "" : ",") << number(m.seconds[i] * 1e6);
   to << "]}\n";
@@ -95,9 +95,9 @@ int run(int count, char** arguments) {
   std::vector<Rival*> rivals;
   const auto cases = make_cases();
   const Rates rates = measure_rates();
-  std::printf("%s: copy %.0f GB/s, GEMM %.0f TFLOP/s, clock %.0f MHz, %d multiprocessors\n",
-              rates.device.c_str(), rates.copy_bytes_per_second / 1e9,
-              rates.gemm_flops_per_second / 1e12, rates.clock_hz / 1e6, rates.multiprocessors);
+  std::printf("%s: copy %.0f GB/s, GEMM %.0f TFLOP/s, %d multiprocessors\n", rates.device.c_str(),
+              rates.copy_bytes_per_second / 1e9, rates.gemm_flops_per_second / 1e12,
+              rates.multiprocessors);
   int failures = 0;
   for (int i = 1; i < count; ++i) {
     const std::string text = arguments[i];
