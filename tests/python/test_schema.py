@@ -34,9 +34,10 @@ def main():
     checks = support.Checks()
     with support.scratch() as folder:
         reports = written(pathlib.Path(folder), checks)
-        # Not reports: accuracies (see test_accuracy.py) and Nsight Compute's counters of kernels.
+        # Not reports: accuracies (see test_accuracy.py), times of profilers, and Nsight Compute's
+        # counters of kernels.
         stored = sorted(path for path in (ROOT / "docs" / "results").rglob("*.json")
-                        if not path.name.startswith("accuracy")
+                        if not path.name.startswith(("accuracy", "profilers"))
                         and not path.name.endswith("-counters.json"))
         for path in [*reports, *stored]:
             found = validate_schema.validate(path)
