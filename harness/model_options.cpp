@@ -1,5 +1,6 @@
 #include "harness/model_options.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <thread>

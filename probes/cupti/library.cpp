@@ -1,5 +1,6 @@
 #include "probes/cupti/library.hpp"
 
+#include <cstdint>
 #include <cstdlib>
 #include <cupti.h>
 #include <dlfcn.h>

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstring>
 #include <fcntl.h>
 #include <limits>
