@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <filesystem>
 
 namespace ssmprof::harness {
 namespace {
@@ -28,7 +29,10 @@ std::string tool_version() {
 
 void record_invocation(int argc, const char* const* argv) {
   auto arguments = nlohmann::json::array();
-  for (int i = 0; i < argc; ++i) arguments.push_back(argv[i]);
+  // The program by its name: where it was installed is nobody's matter.
+  for (int i = 0; i < argc; ++i) {
+    arguments.push_back(i == 0 ? std::filesystem::path(argv[0]).filename().string() : argv[i]);
+  }
   stored() = {{"argv", std::move(arguments)}, {"started", utc_now()}};
 }
 

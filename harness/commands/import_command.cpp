@@ -88,7 +88,8 @@ class ImportCommand : public Command {
       throw reports::InputError(where + "\"dtype\" is missing: run 'ssmprof profile' again");
     }
     const std::vector<std::string> known = {"fp32", "bf16", "fp16"};
-    if (!found->is_string() || std::find(known.begin(), known.end(), *found) == known.end()) {
+    if (!found->is_string() ||
+        std::find(known.begin(), known.end(), found->get<std::string>()) == known.end()) {
       throw reports::InputError(where + "\"dtype\" is " + found->dump() + ", not " +
                                 listed(known, "or"));
     }

@@ -57,8 +57,8 @@ nlohmann::json with(const char* pointer, const nlohmann::json& value) {
 TEST_CASE("reports come back as they were written") {
   for (const Report& report : {sample::run(), sample::paired()}) {
     const nlohmann::json j = to_json(report);
-    CHECK(to_json(from_json(j, "x")) == j);
-    CHECK(nlohmann::json::parse(dump(report)) == j);
+    CHECK((to_json(from_json(j, "x")) == j));
+    CHECK((nlohmann::json::parse(dump(report)) == j));
   }
   approve("run.json", dump(sample::run()));
   approve("comparison.json", dump(sample::paired()));

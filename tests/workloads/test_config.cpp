@@ -119,7 +119,7 @@ TEST_CASE("a configuration survives being written and read") {
     INFO(name);
     const ModelConfig config = preset(name);
     const ModelConfig again = parse_config(to_hf_json(config), "again");
-    CHECK(to_hf_json(again) == to_hf_json(config));
+    CHECK((to_hf_json(again) == to_hf_json(config)));
     CHECK(config_hash(again) == config_hash(config));
     CHECK(again.norm_eps == config.norm_eps);
   }
