@@ -38,6 +38,10 @@ void run_probes(const Probes& probes, workloads::Execution& execution,
 /// empty steps are left out.
 std::vector<Probes> in_steps(Probes probes, const workloads::ExecutionSpec& spec);
 
+/// The same for runs whose time is always taken, without the probe `time`: the first step is there
+/// also when it has no probes.
+std::vector<Probes> in_study_steps(Probes probes, const workloads::ExecutionSpec& spec);
+
 /// Adds the native, design and paper attributions.
 void attribute_all(reports::Workload& workload);
 

@@ -88,15 +88,9 @@ std::vector<std::unique_ptr<probes::Probe>> RunOptions::probes() const {
 
 std::vector<std::unique_ptr<probes::Probe>> RunOptions::study_probes() const {
   auto chosen = probes();
-  for (const auto& probe : chosen) {
-    if (probe->phase() > probes::Phase::time && !probe_names.empty()) {
-      throw reports::InputError("--probes: " + std::string(probe->name()) +
-                                " cannot run between interleaved variants: leave it out here and "
-                                "use it with 'ssmprof profile'");
-    }
-  }
-  std::erase_if(chosen, [](const auto& probe) {
-    return probe->phase() > probes::Phase::time || probe->name() == "time";
+  std::erase_if(chosen, [&](const auto& probe) {
+    const bool costly = probe->phase() == probes::Phase::counters && probe_names.empty();
+    return costly || probe->name() == "time";
   });
   return chosen;
 }

@@ -36,9 +36,8 @@ struct RunOptions {
   /// The chosen probes, in phase order; all but graph when none is named, and graph with --graph.
   std::vector<std::unique_ptr<probes::Probe>> probes() const;
 
-  /// The same for a study of interleaved variants, which is timed by the caller: no time probe,
-  /// and neither activity nor counters, whose hooks would slow the variants that come later.
-  /// Throws InputError when one of the latter was named.
+  /// The same for a study of interleaved variants, which is timed by the caller: no time probe, and
+  /// counters only when named.
   std::vector<std::unique_ptr<probes::Probe>> study_probes() const;
 
   probes::ProbeOptions probe_options() const;

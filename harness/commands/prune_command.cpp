@@ -10,11 +10,9 @@
 #include "harness/names.hpp"
 #include "harness/output.hpp"
 #include "harness/progress.hpp"
+#include "harness/prune_measurement.hpp"
 #include "harness/prune_study.hpp"
-#include "harness/roofline.hpp"
 #include "harness/run_options.hpp"
-#include "probes/interleaved.hpp"
-#include "reports/comparison.hpp"
 #include "workloads/presets.hpp"
 #include "workloads/tokens.hpp"
 
@@ -69,12 +67,6 @@ class PruneCommand : public Command {
   reports::ExitCode run() override;
 
  private:
-  struct Study {
-    workloads::PrunePlan plan;
-    std::vector<PlacedVariant> variants;
-    std::vector<workloads::LogitsTable> logits;
-  };
-
   std::vector<Variant> parse_variants() const;
   const workloads::Score& find_score() const;
   workloads::StateScores compute_scores(
@@ -82,11 +74,12 @@ class PruneCommand : public Command {
       const workloads::ExecutionSpec& spec) const;
   Study place(const std::shared_ptr<const workloads::Checkpoint>& dense,
               const workloads::StateScores& scores, double ratio,
-              const std::vector<Variant>& variants, const workloads::ExecutionSpec& spec,
-              const workloads::TokenBatch& tokens) const;
-  void measure(Study& study, const workloads::ExecutionSpec& spec,
-               const workloads::TokenBatch& tokens, const workloads::Ceilings& ceilings,
-               reports::Report& report, Progress& progress) const;
+              const std::vector<Variant>& variants, const workloads::ExecutionSpec& spec) const;
+  std::vector<workloads::LogitsTable> logits_of(const Study& study,
+                                                const workloads::TokenBatch& tokens) const;
+  void conclude(MeasuredStudy& measured, const std::vector<workloads::LogitsTable>& logits,
+                const workloads::Ceilings& ceilings, reports::Report& report,
+                Progress& progress) const;
 
   ModelOptions model_;
   RunOptions run_;
@@ -142,13 +135,13 @@ workloads::StateScores PruneCommand::compute_scores(
   return score.compute(input);
 }
 
-PruneCommand::Study PruneCommand::place(const std::shared_ptr<const workloads::Checkpoint>& dense,
-                                        const workloads::StateScores& scores, double ratio,
-                                        const std::vector<Variant>& variants,
-                                        const workloads::ExecutionSpec& spec,
-                                        const workloads::TokenBatch& tokens) const {
-  Study study;
-  study.plan = workloads::choose_states(scores, dense->config, ratio, align_);
+Study PruneCommand::place(const std::shared_ptr<const workloads::Checkpoint>& dense,
+                          const workloads::StateScores& scores, double ratio,
+                          const std::vector<Variant>& variants,
+                          const workloads::ExecutionSpec& spec) const {
+  Study study{workloads::choose_states(scores, dense->config, ratio, align_),
+              study_label(score_, ratio),
+              {}};
   for (const auto variant : variants) {
     PlacedVariant placed;
     placed.variant = variant;
@@ -161,65 +154,42 @@ PruneCommand::Study PruneCommand::place(const std::shared_ptr<const workloads::C
           workloads::remove_states(*dense, study.plan));
     }
     placed.model = workloads::make_model(placed.checkpoint, spec);
-    const auto input =
-        tokens.empty()
-            ? workloads::random_tokens(1, kLossTokens, dense->config.vocab_size, model_.seed + 2)
-            : workloads::fit_tokens(tokens, 1,
-                                    std::min<std::int64_t>(kLossTokens, tokens[0].size()));
-    study.logits.push_back(placed.model->prefill_logits(input));
     study.variants.push_back(std::move(placed));
   }
   return study;
 }
 
-void PruneCommand::measure(Study& study, const workloads::ExecutionSpec& spec,
-                           const workloads::TokenBatch& tokens, const workloads::Ceilings& ceilings,
-                           reports::Report& report, Progress& progress) const {
-  const auto probes = run_.study_probes();
-  const auto options = run_.probe_options();
-  const std::string label = study_label(score_, study.plan.ratio);
-  std::vector<std::unique_ptr<workloads::Execution>> executions;
-  std::vector<reports::Workload> workloads;
-  for (auto& placed : study.variants) {
-    executions.push_back(placed.model->prepare(spec, tokens, model_.seed));
-    workloads.push_back(lay_out(*placed.checkpoint, *executions.back(), model_.seed, model_.tokens,
-                                hash_of(tokens), label + "/" + name_of(placed.variant)));
-  }
-  std::vector<workloads::Execution*> runs;
-  std::vector<reports::Workload*> targets;
-  for (std::size_t i = 0; i < executions.size(); ++i) {
-    runs.push_back(executions[i].get());
-    targets.push_back(&workloads[i]);
-  }
-  probes::measure_interleaved(runs, options, targets);
-  for (std::size_t i = 0; i < executions.size(); ++i) {
-    run_probes(probes, *executions[i], options, workloads[i]);
-    for (auto& metric : logit_loss(study.logits[i], study.logits[0])) {
-      workloads[i].metrics.push_back(std::move(metric));
-    }
-    attribute_all(workloads[i]);
-    workloads[i].roofline = roofline(workloads[i], executions[i]->ranges(), ceilings);
-  }
-  if (interrupted()) {
-    for (auto& workload : workloads) report.workloads.push_back(std::move(workload));
-    return;
-  }
-  for (std::size_t i = 1; i < executions.size(); ++i) {
-    auto comparison =
-        reports::compare_workloads(workloads[0], workloads[i], reports::default_policy(), true);
-    comparison.name = workloads[i].id + " vs dense";
-    comparison.settings = describe_plan(
-        study.plan, score_, model_.seed,
+std::vector<workloads::LogitsTable> PruneCommand::logits_of(
+    const Study& study, const workloads::TokenBatch& tokens) const {
+  const auto vocabulary = study.variants.front().checkpoint->config.vocab_size;
+  const auto input =
+      tokens.empty()
+          ? workloads::random_tokens(1, kLossTokens, vocabulary, model_.seed + 2)
+          : workloads::fit_tokens(tokens, 1, std::min<std::int64_t>(kLossTokens, tokens[0].size()));
+  std::vector<workloads::LogitsTable> logits;
+  for (const auto& placed : study.variants) logits.push_back(placed.model->prefill_logits(input));
+  return logits;
+}
+
+void PruneCommand::conclude(MeasuredStudy& measured,
+                            const std::vector<workloads::LogitsTable>& logits,
+                            const workloads::Ceilings& ceilings, reports::Report& report,
+                            Progress& progress) const {
+  complete(measured, logits, ceilings);
+  if (!interrupted()) {
+    const auto settings = describe_plan(
+        measured.plan, score_, model_.seed,
         find_score().needs_calibration() ? (calibrate_.empty() ? "random" : calibrate_) : "");
-    set_bounds(comparison, executions[0]->ranges(), executions[i]->ranges(), ceilings);
-    if (!run_.quiet) {
-      progress.clear();
-      reports::print_comparison(std::cout, comparison, terminal_style());
-      std::cout << std::endl;
+    for (auto& comparison : compare_variants(measured, settings, ceilings)) {
+      if (!run_.quiet) {
+        progress.clear();
+        reports::print_comparison(std::cout, comparison, terminal_style());
+        std::cout << std::endl;
+      }
+      report.comparisons.push_back(std::move(comparison));
     }
-    report.comparisons.push_back(std::move(comparison));
   }
-  for (auto& workload : workloads) report.workloads.push_back(std::move(workload));
+  for (auto& workload : measured.workloads) report.workloads.push_back(std::move(workload));
 }
 
 reports::ExitCode PruneCommand::run() {
@@ -246,21 +216,52 @@ reports::ExitCode PruneCommand::run() {
   const auto scores = compute_scores(checkpoint, scoring);
 
   auto report = new_report(reports::Report::Kind::comparison, base);
-  Progress progress(static_cast<int>(backends.size() * ratios.size() * specs.size()), !run_.quiet);
+  // All variants of all workloads are timed before any is traced, and traced before any is
+  // counted.
+  const auto steps = in_study_steps(run_.study_probes(), base);
+  const auto options = run_.probe_options();
+  Progress progress(static_cast<int>(steps.size() * backends.size() * ratios.size() * specs.size()),
+                    !run_.quiet);
   const auto ceilings = workloads::measure_ceilings(base);
-  for (const auto backend : backends) {
-    for (const double ratio : ratios) {
-      if (interrupted()) break;
-      auto placed = specs.front();
-      placed.backend = backend;
-      auto study = place(checkpoint, scores, ratio, variants, placed, tokens);
-      for (auto spec : specs) {
+  const StudyInput input{tokens, model_.seed, model_.tokens};
+  std::vector<MeasuredStudy> measured;
+  std::vector<std::vector<workloads::LogitsTable>> logits;  // per placed study
+  std::size_t concluded = 0;
+  for (std::size_t step = 0; step < steps.size(); ++step) {
+    std::size_t next = 0, placed_next = 0;
+    for (const auto backend : backends) {
+      for (const double ratio : ratios) {
         if (interrupted()) break;
-        spec.backend = backend;
-        progress.begin(workload_id(*checkpoint, spec, study_label(score_, ratio)));
-        measure(study, spec, tokens, ceilings, report, progress);
-        progress.done();
+        auto placed = specs.front();
+        placed.backend = backend;
+        auto study = place(checkpoint, scores, ratio, variants, placed);
+        if (step == 0) logits.push_back(logits_of(study, tokens));
+        for (auto spec : specs) {
+          if (interrupted()) break;
+          spec.backend = backend;
+          progress.begin(workload_id(*checkpoint, spec, study.label) + ", step " +
+                         std::to_string(step + 1) + " of " + std::to_string(steps.size()));
+          if (step == 0) {
+            measured.push_back(time_variants(study, spec, input, steps[step], options));
+          } else {
+            probe_variants(study, spec, input, steps[step], options, measured.at(next));
+          }
+          if (step + 1 == steps.size()) {
+            conclude(measured.at(next), logits.at(placed_next), ceilings, report, progress);
+            ++concluded;
+          }
+          ++next;
+          progress.done();
+        }
+        ++placed_next;
       }
+    }
+  }
+  // Interrupted before the end: what was measured, without comparisons.
+  for (std::size_t i = concluded; i < measured.size(); ++i) {
+    for (auto& workload : measured[i].workloads) {
+      attribute_all(workload);
+      report.workloads.push_back(std::move(workload));
     }
   }
   progress.clear();
