@@ -18,7 +18,7 @@ std::string dump(const Report& report);
 
 /// The inverse of to_json. Throws InputError, one line naming `where` and the JSON path, when the
 /// document is no report of this major schema version.
-Report from_json(const nlohmann::json& document, const std::string& where);
+Report report_from_json(const nlohmann::json& document, const std::string& where);
 
 /// Reads a report from a file. Throws InputError when it cannot be read, is truncated, repeats a
 /// key, nests too deeply, or is not of the `expected` kind.

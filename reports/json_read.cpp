@@ -277,7 +277,7 @@ Report read_document(const JsonReader& r) {
 
 }  // namespace
 
-Report from_json(const nlohmann::json& document, const std::string& where) {
+Report report_from_json(const nlohmann::json& document, const std::string& where) {
   const JsonReader r(document, where);
   if (!document.is_object()) r.expected("a report object");
   if (!document.contains("schema_version")) r.fail("no \"schema_version\": not an ssmprof report");
@@ -295,7 +295,7 @@ Report from_json(const nlohmann::json& document, const std::string& where) {
 }
 
 Report read_report(const std::filesystem::path& path, std::optional<Report::Kind> expected) {
-  Report report = from_json(read_json_file(path), path.string());
+  Report report = report_from_json(read_json_file(path), path.string());
   if (expected && report.kind != *expected) {
     throw InputError(path.string() + ": is a report of kind " + name_of(report.kind) + ", but a " +
                      name_of(*expected) + " is needed");

@@ -18,7 +18,7 @@ namespace {
 
 std::string complaint(const nlohmann::json& document) {
   try {
-    from_json(document, "R.json");
+    report_from_json(document, "R.json");
   } catch (const InputError& e) {
     return e.what();
   }
@@ -57,7 +57,7 @@ nlohmann::json with(const char* pointer, const nlohmann::json& value) {
 TEST_CASE("reports come back as they were written") {
   for (const Report& report : {sample::run(), sample::paired()}) {
     const nlohmann::json j = to_json(report);
-    CHECK((to_json(from_json(j, "x")) == j));
+    CHECK((to_json(report_from_json(j, "x")) == j));
     CHECK((nlohmann::json::parse(dump(report)) == j));
   }
   approve("run.json", dump(sample::run()));
@@ -85,7 +85,7 @@ TEST_CASE("numbers: whole ones without a point, none that JSON does not have") {
   CHECK(j["metrics"]["time_other"]["reason"] == "sample 2 is not a finite number");
   CHECK(j["metrics"]["ttft"]["reason"] == "the interval is not finite");
   CHECK(j["settings"]["x"].is_null());
-  CHECK_NOTHROW(from_json(to_json(r), "x"));
+  CHECK_NOTHROW(report_from_json(to_json(r), "x"));
   r = sample::paired();
   r.comparisons[0].entries[0].ratio = NAN;
   r.comparisons[0].entries[0].reason = "";
