@@ -1,7 +1,8 @@
 #include <algorithm>
+#include <cstdlib>
 
 #include "kernels/cuda/ssd_hopper.cuh"
-#include "kernels/cuda/ssd_hopper_roles.cuh"
+#include "kernels/cuda/ssd_hopper_outputs.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
@@ -13,68 +14,100 @@ using namespace ssd_detail;
 template <int kWarpgroups, int kPanels, bool kOutputs>
 struct Shape {
   static constexpr int kThreads = 128 * (1 + kWarpgroups * (kOutputs ? 2 : 1));
-  static constexpr bool kWide = kPanels > 2 || !kOutputs;
-  static constexpr int kProducer = kWide ? 40 : 32;
-  static constexpr int kState = kWide ? 232 : 112;
-  static constexpr int kOutput = kWide ? 232 : 112;
+  static constexpr int kBlocks = !kOutputs && kPanels <= 2 ? 2 : 1;  // per multiprocessor
+  static constexpr int kProducer = kPanels > 2 ? 40 : 32;
+  static constexpr int kConsumer = kPanels > 2 ? 232 : kOutputs ? 112 : 104;
 };
 
-template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
-__global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, kOutputs>::kThreads, 1)
-    ssd_hopper_kernel(const __grid_constant__ HopperParams p) {
+template <typename Layout>
+__device__ __forceinline__ void prepare_ring(std::uint32_t base, int full_arrivals,
+                                             int empty_arrivals) {
+  const std::uint32_t full = base + Layout::kBarriers;
+  for (int i = 0; i < Layout::kStages; ++i) {
+    sm90::mbarrier_init(full + i * 8, full_arrivals);
+    sm90::mbarrier_init(full + (Layout::kStages + i) * 8, empty_arrivals);
+  }
+}
+
+template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
+__global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1)
+    ssd_outputs_kernel(const __grid_constant__ HopperParams p) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  using Registers = Shape<kWarpgroups, kPanels, kOutputs>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Registers = Shape<kWarpgroups, kPanels, true>;
   extern __shared__ __align__(1024) char smem[];
-  const std::uint32_t base = sm90::smem_address(smem), full = base + Layout::kBarriers;
+  const std::uint32_t base = sm90::smem_address(smem);
   if (threadIdx.x == 0) {
-    for (int i = 0; i < Layout::kStages; ++i) {
-      sm90::mbarrier_init(full + i * 8, kBulk ? 1 + 32 * kWarpgroups : 256);
-      sm90::mbarrier_init(full + (Layout::kStages + i) * 8, kWarpgroups * (kOutputs ? 8 : 4));
+    if constexpr (kBulk) {
+      sm90::prefetch_map(&p.x_map), sm90::prefetch_map(&p.b_map), sm90::prefetch_map(&p.c_map);
     }
+    prepare_ring<Layout>(base, kBulk ? 1 + 32 * kWarpgroups : 256, kWarpgroups * 8);
     for (int i = 0; i < kWarpgroups * 4; ++i) {
       sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
     }
     sm90::fence_async();
   }
   __syncthreads();
-  sm90::release_successor();
-  const HopperUnit u(p, kWarpgroups);
+  const HopperUnit u(p, kWarpgroups, true);
   const int group = static_cast<int>(threadIdx.x) / 128;
   const int thread = static_cast<int>(threadIdx.x) % 128;
   if (group == 0) {
     sm90::registers_lower<Registers::kProducer>();
-    hopper_producer<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>(p, u, smem, thread);
-    if constexpr (!kOutputs) {
-      sm90::cluster_barrier();
-      sm90::cluster_barrier();
-    }
-  } else if (!kOutputs || group <= kWarpgroups) {
-    sm90::registers_raise<Registers::kState>();
-    const int w = group - 1;
-    if constexpr (kOutputs) sm90::wait_for_predecessor();
-    if (w < u.pairs) {
-      state_role<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>(p, u, smem, w, thread);
+    hopper_producer<T, kWarpgroups, kPanels, true, kBulk, kGate>(p, u, smem, thread);
+  } else {
+    sm90::registers_raise<Registers::kConsumer>();
+    const int w = (group - 1) % kWarpgroups;
+    if (w >= u.pairs) {
+      idle_role<Layout>(u.chunks, base, thread % 32);
+    } else if (group <= kWarpgroups) {
+      // What the outputs need of the states' launch reaches them through this warpgroup.
+      sm90::wait_for_predecessor();
+      state_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, smem, w, thread);
     } else {
-      idle_role<kWarpgroups, kPanels, kOutputs, kGate>(u, base, thread % 32);
-    }
-    if constexpr (!kOutputs) {
-      sm90::cluster_barrier();
-      const HopperUnit again(p, kWarpgroups);
-      if (w < again.pairs) {
-        carry_states<kWarpgroups, kPanels>(p, again, base, base + Layout::kTimes, w, thread);
-      }
-      sm90::cluster_barrier();
-    }
-  } else if constexpr (kOutputs) {
-    sm90::registers_raise<Registers::kOutput>();
-    const int w = group - 1 - kWarpgroups;
-    sm90::wait_for_predecessor();
-    if (w < u.pairs) {
       outputs_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, smem, w, thread);
-    } else {
-      idle_role<kWarpgroups, kPanels, kOutputs, kGate>(u, base, thread % 32);
     }
+  }
+#endif
+}
+
+template <typename T, int kWarpgroups, int kPanels, bool kBulk>
+__global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
+                                  Shape<kWarpgroups, kPanels, false>::kBlocks)
+    ssd_states_kernel(const __grid_constant__ HopperParams p) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
+  using Registers = Shape<kWarpgroups, kPanels, false>;
+  extern __shared__ __align__(1024) char smem[];
+  const std::uint32_t base = sm90::smem_address(smem);
+  if (threadIdx.x == 0) {
+    if constexpr (kBulk) sm90::prefetch_map(&p.x_map), sm90::prefetch_map(&p.b_map);
+    prepare_ring<Layout>(base, kBulk ? 1 + 32 * kWarpgroups : 256, kWarpgroups * 4);
+    sm90::fence_async();
+  }
+  __syncthreads();
+  sm90::release_successor();
+  const int thread = static_cast<int>(threadIdx.x) % 128;
+  const int w = static_cast<int>(threadIdx.x) / 128 - 1;
+  if (w < 0) {
+    sm90::registers_lower<Registers::kProducer>();
+    const HopperUnit u(p, kWarpgroups, false);
+    hopper_producer<T, kWarpgroups, kPanels, false, kBulk, false>(p, u, smem, thread);
+    sm90::cluster_barrier();
+    sm90::cluster_barrier();
+  } else {
+    sm90::registers_raise<Registers::kConsumer>();
+    const HopperUnit u(p, kWarpgroups, false);
+    if (w < u.pairs) {
+      stretch_state<T, kWarpgroups, kPanels, kBulk>(p, u, smem, w, thread);
+    } else {
+      idle_role<Layout>(u.chunks, base, thread % 32);
+    }
+    sm90::cluster_barrier();
+    const HopperUnit again(p, kWarpgroups, false);
+    if (w < again.pairs) {
+      carry_states<kWarpgroups, kPanels>(p, again, base, base + Layout::kTimes, w, thread);
+    }
+    sm90::cluster_barrier();
   }
 #endif
 }
@@ -105,30 +138,51 @@ void launch_chained(Kernel kernel, dim3 grid, int threads, int shared, int clust
   check(cudaLaunchKernelEx(&config, kernel, p), "ssd");
 }
 
-template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
-void launch(const HopperParams& p, std::int64_t segments, cudaStream_t stream) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  const auto kernel = ssd_hopper_kernel<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>;
-  static const cudaError_t prepared =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, Layout::kBytes);
-  check(prepared, "ssd: shared memory");
+template <typename Layout, typename Kernel>
+void launch(Kernel kernel, const HopperParams& p, std::int64_t stretches, int threads, bool cluster,
+            bool chained, cudaStream_t stream) {
   const std::int64_t sequences = p.args.sequences ? p.args.sequences.count : p.args.batch;
   const dim3 grid(static_cast<unsigned>(sequences * p.args.groups * p.group_tiles),
-                  static_cast<unsigned>(segments));
-  launch_chained(kernel, grid, Shape<kWarpgroups, kPanels, kOutputs>::kThreads, Layout::kBytes,
-                 kOutputs ? 1 : static_cast<int>(segments), p, stream,
-                 kOutputs && p.plan.segments > 1);
+                  static_cast<unsigned>(stretches));
+  launch_chained(kernel, grid, threads, Layout::kBytes, cluster ? static_cast<int>(stretches) : 1,
+                 p, stream, chained);
+}
+
+template <typename Kernel>
+cudaError_t allow(Kernel kernel, int shared) {
+  const cudaError_t status =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+  if (status != cudaSuccess) return status;
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+}
+
+template <typename T, int kWarpgroups, int kPanels, bool kBulk>
+void launch_states(const HopperParams& p, cudaStream_t stream) {
+  using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
+  const auto kernel = ssd_states_kernel<T, kWarpgroups, kPanels, kBulk>;
+  static const cudaError_t prepared = allow(kernel, Layout::kBytes);
+  check(prepared, "ssd: shared memory");
+  launch<Layout>(kernel, p, (p.plan.segments - 1) * p.plan.stretches,
+                 Shape<kWarpgroups, kPanels, false>::kThreads, true, false, stream);
+}
+
+template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
+void launch_outputs(const HopperParams& p, cudaStream_t stream) {
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  const auto kernel = ssd_outputs_kernel<T, kWarpgroups, kPanels, kBulk, kGate>;
+  static const cudaError_t prepared = allow(kernel, Layout::kBytes);
+  check(prepared, "ssd: shared memory");
+  launch<Layout>(kernel, p, p.plan.segments, Shape<kWarpgroups, kPanels, true>::kThreads, false,
+                 p.plan.segments > 1, stream);
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
 void run(const HopperParams& p, cudaStream_t stream) {
-  if (p.plan.segments > 1) {
-    launch<T, kWarpgroups, kPanels, false, kBulk, false>(p, p.plan.segments - 1, stream);
-  }
+  if (p.plan.segments > 1) launch_states<T, kWarpgroups, kPanels, kBulk>(p, stream);
   if (p.args.z) {
-    launch<T, kWarpgroups, kPanels, true, kBulk, true>(p, p.plan.segments, stream);
+    launch_outputs<T, kWarpgroups, kPanels, kBulk, true>(p, stream);
   } else {
-    launch<T, kWarpgroups, kPanels, true, kBulk, false>(p, p.plan.segments, stream);
+    launch_outputs<T, kWarpgroups, kPanels, kBulk, false>(p, stream);
   }
 }
 
@@ -202,15 +256,23 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
   const std::int64_t tiles = (pairs + plan.warpgroups - 1) / plan.warpgroups;
   const std::int64_t units =
       (args.sequences ? args.sequences.count : args.batch) * args.groups * tiles;
-  if (!args.sequences && units * 2 <= processors) {
-    plan.segments = std::min<std::int64_t>({processors / units, plan.chunks, kSsdMaxSegments});
-  }
-  plan.chunks_per_segment = (plan.chunks + plan.segments - 1) / plan.segments;
-  if (plan.chunks_per_segment > 0) {
-    plan.segments = std::max<std::int64_t>(
-        1, (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment);
-  }
   plan.tiles = units;
+  plan.chunks_per_segment = plan.chunks;
+  if (args.sequences || units * 2 > processors || plan.chunks < 2) return plan;
+  // Clusters of more than eight blocks find room only where two blocks share a multiprocessor.
+  const std::int64_t blocks = plan.panels <= 2 ? 2 : 1, most = 8 * blocks;
+  std::int64_t segments = std::min<std::int64_t>({processors / units, plan.chunks, most + 1});
+  if (const char* e = std::getenv("SSD_SEGMENTS")) segments = std::min<std::int64_t>(segments, atoi(e));
+  plan.chunks_per_segment = (plan.chunks + segments - 1) / segments;
+  plan.segments = (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment;
+  // As many stretches per segment as fit on the card at once: a cluster lies within one of the
+  // card's parts of 16 multiprocessors or a few more.
+  for (std::int64_t n = 2; plan.segments > 1 && n * (plan.segments - 1) <= most; ++n) {
+    const std::int64_t clusters = processors / 16 * (16 * blocks / (n * (plan.segments - 1)));
+    if (clusters < units || plan.chunks_per_segment < n) break;
+    plan.stretches = n;
+  }
+  if (const char* e = std::getenv("SSD_STRETCHES")) plan.stretches = std::min<std::int64_t>(plan.stretches, atoi(e));
   return plan;
 }
 

@@ -16,11 +16,12 @@ struct SsdPlan {
   std::int64_t chunks = 0;     ///< of the longest sequence when there is one per batch
   std::int64_t segments = 1;
   std::int64_t chunks_per_segment = 0;
-  std::int64_t tiles = 0;  ///< CTAs per segment
+  std::int64_t stretches = 1;  ///< of a segment, each a CTA of the states' launch
+  std::int64_t tiles = 0;      ///< CTAs per segment
 };
 
-/// The states of all segments but the last are carried within one cluster of at most 8 blocks.
-constexpr std::int64_t kSsdMaxSegments = 9;
+/// The stretches of all segments but the last are carried within one cluster of so many blocks.
+constexpr std::int64_t kSsdMaxStretches = 16;
 
 constexpr std::int64_t kSsdChunk = 64;
 

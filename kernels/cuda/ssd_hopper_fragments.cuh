@@ -80,19 +80,19 @@ __device__ __forceinline__ void state_to_shared(const float (&s)[kPanels][32], s
   }
 }
 
-/// (X · 2^(end - cs'))ᵀ as the left operand: rows = rows of the state, contracted = tokens.
-/// `csd` is advanced by the thread's pair of columns.
-template <typename T>
-__device__ __forceinline__ void scaled_x(std::uint32_t (&f)[4][4], std::uint32_t x,
-                                         const float* csd, float end) {
+/// (X · factors · scale)ᵀ as the left operand: rows = rows of the state, contracted = tokens.
+/// `factors`: in shared memory, advanced by the thread's pair of columns.
+template <typename T, int kSteps>
+__device__ __forceinline__ void scaled_x(std::uint32_t (&f)[kSteps][4], std::uint32_t x,
+                                         std::uint32_t factors, float scale) {
 #pragma unroll
-  for (int k = 0; k < 4; ++k) sm90::ldmatrix_x4_trans(f[k], x + k * 2048);
+  for (int k = 0; k < kSteps; ++k) sm90::ldmatrix_x4_trans(f[k], x + k * 2048);
 #pragma unroll
-  for (int k = 0; k < 4; ++k) {
+  for (int k = 0; k < kSteps; ++k) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      const float2 e = *reinterpret_cast<const float2*>(csd + 16 * k + 8 * h);
-      const float w0 = sm90::exp2_fast(end - e.x), w1 = sm90::exp2_fast(end - e.y);
+      const float2 e = sm90::load_shared8(factors + (16 * k + 8 * h) * 4);
+      const float w0 = e.x * scale, w1 = e.y * scale;
 #pragma unroll
       for (int m = 0; m < 2; ++m) {
         const float2 v = unpack2<T>(f[k][2 * h + m]);
@@ -102,11 +102,12 @@ __device__ __forceinline__ void scaled_x(std::uint32_t (&f)[4][4], std::uint32_t
   }
 }
 
-/// M as the left operand from C·Bᵀ in accumulators. cs0, cs1: of the thread's rows.
+/// M as the left operand from C·Bᵀ in accumulators. cs0, cs1: of the thread's rows; csd: cs' in
+/// shared memory, advanced by the thread's pair of columns.
 template <typename T>
 __device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
-                                               float cs0, float cs1, const float* csd, int warp,
-                                               int lane) {
+                                               float cs0, float cs1, std::uint32_t csd,
+                                               int warp, int lane) {
   const int t = lane / 4, s = (lane % 4) * 2;  // within the diagonal block
 #pragma unroll
   for (int k = 0; k < 4; ++k) {
@@ -117,7 +118,7 @@ __device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const f
     }
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      const float2 e = *reinterpret_cast<const float2*>(csd + 16 * k + 8 * h);
+      const float2 e = sm90::load_shared8(csd + (16 * k + 8 * h) * 4);
       const float* v = &g[(2 * k + h) * 4];
       float a0 = v[0] * sm90::exp2_fast(cs0 - e.x), a1 = v[1] * sm90::exp2_fast(cs0 - e.y);
       float b0 = v[2] * sm90::exp2_fast(cs1 - e.x), b1 = v[3] * sm90::exp2_fast(cs1 - e.y);

@@ -7,6 +7,9 @@
 /// that feeds it.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
+/// What hangs on dt, per head and chunk: the factors 2^(cs[63] - cs'), cs, cs'.
+constexpr int kTimesFloats = 192, kTimesSums = 64, kTimesLogs = 128;
+
 template <int kWarpgroups, int kPanels, bool kOutputs, bool kGate>
 struct HopperLayout {
   static constexpr int kStages = kPanels <= 2 && !kGate ? 3 : 2;
@@ -17,44 +20,52 @@ struct HopperLayout {
   static constexpr int kStage = kZ + (kGate ? kWarpgroups * sm90::kPanelBytes : 0);
   static constexpr int kState = kStages * kStage;
   static constexpr int kStateBytes = kOutputs ? kPanels * sm90::kPanelBytes : 0;  // one of two
-  static constexpr int kTimes = kState + 2 * kWarpgroups * kStateBytes;           // cs[64], cs'[64]
-  static constexpr int kTimesStage = kWarpgroups * 128 * 4;
+  static constexpr int kTimes = kState + 2 * kWarpgroups * kStateBytes;
+  static constexpr int kTimesStage = kWarpgroups * kTimesFloats * 4;
   static constexpr int kBarriers = kTimes + kStages * kTimesStage;
   static constexpr int kStateBarriers = kBarriers + 2 * kStages * 8;  // full[2], empty[2] per head
   static constexpr int kBytes = kStateBarriers + kWarpgroups * 4 * 8;
 };
 
-/// Where a CTA works.
+/// Where a CTA works: a stretch of the time of two heads. A segment of the outputs is as long as
+/// `stretches` stretches of the states.
 struct HopperUnit {
-  std::int64_t sequence, batch, first, length, segment, chunk_begin, chunk_end;
-  int tile, group, pair0, pairs;  // (head, row tile) pairs of this CTA within the group
+  std::int64_t sequence, batch;
+  std::int64_t start;  ///< token of the first chunk, within the batch row
+  int segment, chunk_begin, chunks;
+  int rows;                       ///< tokens from `start` to the end of the sequence
+  int tile, group, pair0, pairs;  ///< (head, row tile) pairs of this CTA within the group
 
-  __device__ explicit HopperUnit(const HopperParams& p, int warpgroups) {
+  __device__ HopperUnit(const HopperParams& p, int warpgroups, bool outputs) {
     const SsdArgs& a = p.args;
     const auto tiles = static_cast<unsigned>(p.group_tiles * a.groups);
     // Volatile, so that a second HopperUnit costs instructions and not registers.
     unsigned x, y;
     asm volatile("mov.u32 %0, %%ctaid.x;\nmov.u32 %1, %%ctaid.y;" : "=r"(x), "=r"(y));
     tile = static_cast<int>(x % tiles);
-    const unsigned rest = x / tiles;
-    segment = y;
-    sequence = rest;
+    sequence = x / tiles;
+    group = tile / p.group_tiles;
+    const int per_group = static_cast<int>(a.heads / a.groups * p.plan.row_tiles);
+    pair0 = tile % p.group_tiles * warpgroups;
+    pairs = min(warpgroups, per_group - pair0);
+    std::int64_t first = 0, length = a.length;
     batch = sequence;
-    first = 0;
-    length = a.length;
     if (a.sequences.starts) {
       first = a.sequences.starts[sequence];
       length = a.sequences.starts[sequence + 1] - first;
       batch = 0;
     }
-    group = tile / p.group_tiles;
-    const int per_group = static_cast<int>(a.heads / a.groups * p.plan.row_tiles);
-    pair0 = tile % p.group_tiles * warpgroups;
-    pairs = min(warpgroups, per_group - pair0);
-    const std::int64_t chunks = (length + kSsdChunk - 1) / kSsdChunk;
-    chunk_begin = segment * p.plan.chunks_per_segment;
-    chunk_end =
-        p.plan.segments == 1 ? chunks : min(chunks, chunk_begin + p.plan.chunks_per_segment);
+    const int all = static_cast<int>((length + kSsdChunk - 1) / kSsdChunk);
+    const int stretches = outputs ? 1 : static_cast<int>(p.plan.stretches);
+    const int per_segment = static_cast<int>(p.plan.chunks_per_segment);
+    const int per_stretch = (per_segment + stretches - 1) / stretches;
+    segment = static_cast<int>(y) / stretches;
+    const int skipped = static_cast<int>(y) % stretches * per_stretch;
+    chunk_begin = segment * per_segment + skipped;
+    chunks = all - chunk_begin;
+    if (p.plan.segments > 1) chunks = min(chunks, min(per_stretch, per_segment - skipped));
+    start = first + static_cast<std::int64_t>(chunk_begin) * kSsdChunk;
+    rows = static_cast<int>(length - static_cast<std::int64_t>(chunk_begin) * kSsdChunk);
   }
   __device__ int head(const HopperParams& p, int w) const {
     return static_cast<int>(group * (p.args.heads / p.args.groups) +
@@ -104,84 +115,53 @@ __device__ __forceinline__ void load_panel(std::uint32_t dst, const T* src, std:
   }
 }
 
-/// Feeds the ring. Warps 0 .. kWarpgroups-1 turn dt into cs and cs'; x, b and c come through the
-/// bulk copy engine (issued by warp 3) or through all four warps.
+/// Feeds the ring. The warps take turns in summing dt, kWarpgroups chunks' heads at a time; x, b and
+/// c come through the bulk copy engine (started by warp 3) or through all four warps. The states
+/// take their chunks from the last to the first.
 template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
 __device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
                                                 char* smem, int tid) {
   using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
+  constexpr int kTurns = 4 / kWarpgroups;
   const SsdArgs& a = p.args;
   const std::uint32_t base = sm90::smem_address(smem);
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const int lane = tid % 32, warp = __shfl_sync(0xffffffffU, tid / 32, 0);
-  if (kBulk && warp >= kWarpgroups && warp != 3) return;
-  const bool times = warp < kWarpgroups && warp < u.pairs;
+  const int pair = warp % kWarpgroups;
+  const bool times = pair < u.pairs;
+  const int chunks = u.chunks;
+  const auto place = [&](int n) { return kOutputs ? n : chunks - 1 - n; };
   const T* dt = nullptr;
   float bias = 0.0F, decay = 0.0F;
   if (times) {
-    const int head = u.head(p, warp);
+    const int head = u.head(p, pair);
     dt = static_cast<const T*>(a.dt.data) + u.batch * a.dt.batch_stride +
-         (u.first + u.chunk_begin * kSsdChunk + 2 * lane) * a.dt.row_stride + head;
+         (u.start + 2 * lane) * a.dt.row_stride + head;
     bias = a.dt_bias ? a.dt_bias[head] : 0.0F;
     decay = a.a[head] * 1.4426950408889634F;
   }
-  // Tokens of the unit from the first chunk on, as the tail sees them.
-  int rows = static_cast<int>(min(u.length - u.chunk_begin * kSsdChunk, std::int64_t{1} << 30));
-  const int chunks = static_cast<int>(u.chunk_end - u.chunk_begin);
-  const auto load_dt = [&](int chunk, T(&v)[2]) {
-    const int t = chunk * static_cast<int>(kSsdChunk) + 2 * lane;
-    v[0] = v[1] = from_float<T>(0.0F);
-    if (times && t < rows) v[0] = dt[chunk * kSsdChunk * a.dt.row_stride];
-    if (times && t + 1 < rows) v[1] = dt[(chunk * kSsdChunk + 1) * a.dt.row_stride];
+  T next[2];  // of the warp's next chunk
+  const auto load_dt = [&](int n) {
+    const int chunk = place(n), t = chunk * static_cast<int>(kSsdChunk) + 2 * lane;
+    next[0] = next[1] = from_float<T>(0.0F);
+    if (!times || n >= chunks) return;
+    if (t < u.rows) next[0] = dt[chunk * kSsdChunk * a.dt.row_stride];
+    if (t + 1 < u.rows) next[1] = dt[(chunk * kSsdChunk + 1) * a.dt.row_stride];
   };
-  T next[2][2];  // two chunks ahead
-  load_dt(0, next[0]);
-  load_dt(1, next[1]);
+  load_dt(warp / kWarpgroups);
   int stage = 0;
   std::uint32_t phase = 0;
 #pragma unroll 1
-  for (int chunk = 0; chunk < chunks; ++chunk) {
+  for (int n = 0; n < chunks; ++n) {
     const std::uint32_t bar = full + stage * 8;
     const std::uint32_t s = base + stage * Layout::kStage;
-    const std::int64_t t0 = (u.chunk_begin + chunk) * kSsdChunk;
-    float* cs =
-        reinterpret_cast<float*>(smem + Layout::kTimes + stage * Layout::kTimesStage) + warp * 128;
-    float before = 0, sum = 0, d0 = 0, d1 = 0;
-    const int left = rows - chunk * static_cast<int>(kSsdChunk);
-    if (times) {  // ahead of the wait for the stage
-      // Which of the two is used alternates: a copy would wait for the load in flight.
-      if (chunk & 1) {
-        d0 = to_float(next[1][0]), d1 = to_float(next[1][1]);
-      } else {
-        d0 = to_float(next[0][0]), d1 = to_float(next[0][1]);
-      }
-      d0 = 2 * lane < left ? p.dt.brief(d0, bias) : 0.0F;
-      d1 = 2 * lane + 1 < left ? p.dt.brief(d1, bias) : 0.0F;
-      if (chunk & 1) {
-        load_dt(chunk + 2, next[1]);
-      } else {
-        load_dt(chunk + 2, next[0]);
-      }
-      sum = (d0 + d1) * decay;
-#pragma unroll
-      for (int o = 1; o < 32; o *= 2) {
-        const float other = __shfl_up_sync(0xffffffffU, sum, o);
-        if (lane >= o) sum += other;
-      }
-      before = sum - d1 * decay;
-      d0 = before - __log2f(d0);
-      d1 = sum - __log2f(d1);
-    }
-    sm90::mbarrier_wait(empty + stage * 8, phase ^ 1U);
-    if (times) {
-      reinterpret_cast<float2*>(cs)[lane] = make_float2(before, sum);
-      reinterpret_cast<float2*>(cs + 64)[lane] = make_float2(d0, d1);
-    }
-    if constexpr (kBulk) {
-      if (warp == 3 && lane == 0) {
+    const int skipped = place(n) * static_cast<int>(kSsdChunk), left = u.rows - skipped;
+    if (kBulk && warp == 3) {
+      if (lane == 0) {
+        sm90::mbarrier_wait(empty + stage * 8, phase ^ 1U);
         constexpr int kShared = kPanels * (kOutputs ? 2 : 1);
         sm90::mbarrier_expect(bar, (kShared + u.pairs * (kGate ? 2 : 1)) * sm90::kPanelBytes);
-        const int t = static_cast<int>(t0), batch = static_cast<int>(u.batch);
+        const int t = static_cast<int>(u.start) + skipped, batch = static_cast<int>(u.batch);
 #pragma unroll
         for (int i = 0; i < kPanels; ++i) {
           sm90::tma_panel(s + Layout::kB + i * sm90::kPanelBytes, &p.b_map, bar, 64 * i, u.group, t,
@@ -203,14 +183,38 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
           }
         }
       }
-      if (warp < kWarpgroups) sm90::mbarrier_arrive(bar);
-    } else {
+      __syncwarp();
+    }
+    if (n % kTurns == warp / kWarpgroups) {
+      float d0 = to_float(next[0]), d1 = to_float(next[1]);
+      load_dt(n + kTurns);
+      d0 = 2 * lane < left ? p.dt.brief(d0, bias) : 0.0F;
+      d1 = 2 * lane + 1 < left ? p.dt.brief(d1, bias) : 0.0F;
+      float sum = (d0 + d1) * decay;
+#pragma unroll
+      for (int o = 1; o < 32; o *= 2) {
+        const float other = __shfl_up_sync(0xffffffffU, sum, o);
+        if (lane >= o) sum += other;
+      }
+      const float end = __shfl_sync(0xffffffffU, sum, 31), before = sum - d1 * decay;
+      auto* to = reinterpret_cast<float2*>(smem + Layout::kTimes + stage * Layout::kTimesStage) +
+                 pair * (kTimesFloats / 2) + lane;
+      sm90::mbarrier_wait(empty + stage * 8, phase ^ 1U);
+      to[0] = make_float2(sm90::exp2_fast(end - before) * d0, sm90::exp2_fast(end - sum) * d1);
+      to[kTimesSums / 2] = make_float2(before, sum);
+      if constexpr (kOutputs) {
+        to[kTimesLogs / 2] = make_float2(before - __log2f(d0), sum - __log2f(d1));
+      }
+      if constexpr (kBulk) sm90::mbarrier_arrive(bar);
+    }
+    if constexpr (!kBulk) {
+      sm90::mbarrier_wait(empty + stage * 8, phase ^ 1U);
       const T* x = static_cast<const T*>(a.x.data) + u.batch * a.x.batch_stride +
-                   (u.first + t0) * a.x.row_stride;
+                   (u.start + skipped) * a.x.row_stride;
       const T* b = static_cast<const T*>(a.b.data) + u.batch * a.b.batch_stride +
-                   (u.first + t0) * a.b.row_stride + u.group * a.state;
+                   (u.start + skipped) * a.b.row_stride + u.group * a.state;
       const T* c = static_cast<const T*>(a.c.data) + u.batch * a.c.batch_stride +
-                   (u.first + t0) * a.c.row_stride + u.group * a.state;
+                   (u.start + skipped) * a.c.row_stride + u.group * a.state;
 #pragma unroll 1
       for (int i = 0; i < kPanels; ++i) {
         const int columns = static_cast<int>(a.state) - 64 * i;
@@ -229,7 +233,7 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
                    left, static_cast<int>(a.head_dim) - row0, p.x_bytes, tid);
         if constexpr (kGate) {
           const T* z = static_cast<const T*>(a.z.data) + u.batch * a.z.batch_stride +
-                       (u.first + t0) * a.z.row_stride;
+                       (u.start + skipped) * a.z.row_stride;
           load_panel(s + Layout::kZ + w * sm90::kPanelBytes,
                      z + static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + row0,
                      a.z.row_stride, left, static_cast<int>(a.head_dim) - row0, p.z_bytes, tid);
