@@ -15,8 +15,9 @@ template <int kWarpgroups, int kPanels, bool kOutputs>
 struct Shape {
   static constexpr int kThreads = 128 * (1 + kWarpgroups * (kOutputs ? 2 : 1));
   static constexpr int kBlocks = !kOutputs && kPanels <= 2 ? 2 : 1;  // per multiprocessor
-  static constexpr int kProducer = kPanels > 2 ? 40 : 32;
-  static constexpr int kConsumer = kPanels > 2 ? 232 : kOutputs ? 112 : 104;
+  static constexpr int kProducer = kPanels > 2 || kOutputs ? 40 : 32;
+  static constexpr int kState = kPanels > 2 ? 232 : 104;
+  static constexpr int kOutput = kPanels > 2 ? 232 : 112;
 };
 
 template <typename Layout>
@@ -41,7 +42,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
     if constexpr (kBulk) {
       sm90::prefetch_map(&p.x_map), sm90::prefetch_map(&p.b_map), sm90::prefetch_map(&p.c_map);
     }
-    prepare_ring<Layout>(base, kBulk ? 1 + 32 * kWarpgroups : 256, kWarpgroups * 8);
+    prepare_ring<Layout>(base, kBulk ? 33 : 256, kWarpgroups * 8);
     for (int i = 0; i < kWarpgroups * 4; ++i) {
       sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
     }
@@ -53,18 +54,19 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
   const int thread = static_cast<int>(threadIdx.x) % 128;
   if (group == 0) {
     sm90::registers_lower<Registers::kProducer>();
-    hopper_producer<T, kWarpgroups, kPanels, true, kBulk, kGate>(p, u, smem, thread);
+    hopper_producer<T, kWarpgroups, kPanels, true, kBulk, kGate>(p, u, base, thread);
   } else {
-    sm90::registers_raise<Registers::kConsumer>();
     const int w = (group - 1) % kWarpgroups;
     if (w >= u.pairs) {
       idle_role<Layout>(u.chunks, base, thread % 32);
     } else if (group <= kWarpgroups) {
+      sm90::registers_raise<Registers::kState>();
       // What the outputs need of the states' launch reaches them through this warpgroup.
       sm90::wait_for_predecessor();
-      state_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, smem, w, thread);
+      state_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, base, w, thread);
     } else {
-      outputs_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, smem, w, thread);
+      sm90::registers_raise<Registers::kOutput>();
+      outputs_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, base, w);
     }
   }
 #endif
@@ -81,7 +83,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
   const std::uint32_t base = sm90::smem_address(smem);
   if (threadIdx.x == 0) {
     if constexpr (kBulk) sm90::prefetch_map(&p.x_map), sm90::prefetch_map(&p.b_map);
-    prepare_ring<Layout>(base, kBulk ? 1 + 32 * kWarpgroups : 256, kWarpgroups * 4);
+    prepare_ring<Layout>(base, kBulk ? 33 : 256, kWarpgroups * 4);
     sm90::fence_async();
   }
   __syncthreads();
@@ -91,14 +93,14 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
   if (w < 0) {
     sm90::registers_lower<Registers::kProducer>();
     const HopperUnit u(p, kWarpgroups, false);
-    hopper_producer<T, kWarpgroups, kPanels, false, kBulk, false>(p, u, smem, thread);
+    hopper_producer<T, kWarpgroups, kPanels, false, kBulk, false>(p, u, base, thread);
     sm90::cluster_barrier();
     sm90::cluster_barrier();
   } else {
-    sm90::registers_raise<Registers::kConsumer>();
+    sm90::registers_raise<Registers::kState>();
     const HopperUnit u(p, kWarpgroups, false);
     if (w < u.pairs) {
-      stretch_state<T, kWarpgroups, kPanels, kBulk>(p, u, smem, w, thread);
+      stretch_state<T, kWarpgroups, kPanels, kBulk>(p, u.chunks, base, w);
     } else {
       idle_role<Layout>(u.chunks, base, thread % 32);
     }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cuda/ssd_hopper.cuh"
+#include "kernels/cuda/ssd_hopper_producer.cuh"
 #include "kernels/cuda/ssd_sm90.cuh"
 
 /// What a warpgroup's threads hold and move: the state's and the outputs' fragments, the scaled X
@@ -40,13 +40,19 @@ __device__ __forceinline__ void state_copy(float (&s)[kPanels][32], float* memor
   }
 }
 
+/// The fragment of pair w ↔ its rows of `states` [sequences × heads × head_dim × state].
 template <int kPanels, bool kLoad>
-__device__ __forceinline__ void state_copy(float (&s)[kPanels][32], float* memory, int rows,
-                                           int columns, int warp, int lane) {
+__device__ __forceinline__ void state_copy(const HopperParams& p, const HopperUnit& u,
+                                           float (&s)[kPanels][32], float* states, int w,
+                                           int thread) {
+  const SsdArgs& a = p.args;
+  const int row0 = u.row0(p, w), rows = min(64, static_cast<int>(a.head_dim) - row0);
+  const int columns = static_cast<int>(a.state), warp = thread / 32, lane = thread % 32;
+  states += ((u.sequence * a.heads + u.head(p, w)) * a.head_dim + row0) * a.state;
   if (columns % 2 == 0) {
-    state_copy<kPanels, kLoad, true>(s, memory, rows, columns, warp, lane);
+    state_copy<kPanels, kLoad, true>(s, states, rows, columns, warp, lane);
   } else {
-    state_copy<kPanels, kLoad, false>(s, memory, rows, columns, warp, lane);
+    state_copy<kPanels, kLoad, false>(s, states, rows, columns, warp, lane);
   }
 }
 
@@ -102,6 +108,32 @@ __device__ __forceinline__ void scaled_x(std::uint32_t (&f)[kSteps][4], std::uin
   }
 }
 
+/// S += (X · factors · scale)ᵀ B, complete on return. Half of the chunk at a time, for the sake of
+/// registers: the other warpgroups keep the tensor cores busy.
+template <typename T, int kPanels>
+__device__ __forceinline__ void add_to_state(float (&s)[kPanels][32], std::uint32_t x,
+                                             std::uint32_t b, std::uint32_t factors, float scale) {
+  const std::uint64_t right = sm90::panel_descriptor(b);
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    std::uint32_t f[2][4];
+    scaled_x<T>(f, x + half * 4096, factors + half * 128, scale);
+    sm90::wgmma_fence();
+#pragma unroll
+    for (int q = 0; q < kPanels; ++q) {
+#pragma unroll
+      for (int k = 0; k < 2; ++k) {
+        sm90::wgmma_rs<T, true>(s[q], f[k],
+                                right + q * (sm90::kPanelBytes / 16) + (2 * half + k) * 128, 1);
+      }
+    }
+    sm90::wgmma_commit();
+    sm90::wgmma_wait<0>();
+#pragma unroll
+    for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
+  }
+}
+
 /// M as the left operand from C·Bᵀ in accumulators. cs0, cs1: of the thread's rows; csd: cs' in
 /// shared memory, advanced by the thread's pair of columns.
 template <typename T>
@@ -144,62 +176,85 @@ __device__ __forceinline__ void scale_rows(float (&y)[32], float cs0, float cs1)
   }
 }
 
-/// (y + D·x) · SiLU(z) in 16 bits over the warp's own rows of the X panel; z is at x + gate.
+/// (y + D·x) · SiLU(z) in 16 bits over the warp's own rows of the X panel; x as ldmatrix gives it
+/// from there, z at `at` + gate.
 template <typename T, bool kGate>
-__device__ __forceinline__ void outputs_to_shared(const float (&y)[32], std::uint32_t at, int gate,
-                                                  float skip) {
+__device__ __forceinline__ void outputs_to_shared(const float (&y)[32], std::uint32_t (&x)[4][4],
+                                                  std::uint32_t at, int gate, float skip) {
 #pragma unroll
-  for (int j = 0; j < 4; j += 2) {  // two at a time: enough loads in flight, few registers
-    std::uint32_t x[2][4], z[2][4];
+  for (int j = 0; j < 4; ++j) {
+    std::uint32_t z[4];
+    if constexpr (kGate) sm90::ldmatrix_x4(z, (at ^ (j * 32)) + gate);
 #pragma unroll
-    for (int n = 0; n < 2; ++n) {
-      sm90::ldmatrix_x4(x[n], at ^ ((j + n) * 32));
-      if constexpr (kGate) sm90::ldmatrix_x4(z[n], (at ^ ((j + n) * 32)) + gate);
-    }
-#pragma unroll
-    for (int n = 0; n < 2; ++n) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {  // row half i % 2, column block 2(j + n) + i / 2
-        const float2 v = unpack2<T>(x[n][i]);
-        float lo = fmaf(skip, v.x, y[8 * (j + n) + 2 * i]);
-        float hi = fmaf(skip, v.y, y[8 * (j + n) + 2 * i + 1]);
-        if constexpr (kGate) {
-          const float2 g = unpack2<T>(z[n][i]);
-          lo *= silu(g.x);
-          hi *= silu(g.y);
-        }
-        x[n][i] = pack2<T>(lo, hi);
+    for (int i = 0; i < 4; ++i) {  // row half i % 2, column block 2j + i / 2
+      const float2 v = unpack2<T>(x[j][i]);
+      float lo = fmaf(skip, v.x, y[8 * j + 2 * i]);
+      float hi = fmaf(skip, v.y, y[8 * j + 2 * i + 1]);
+      if constexpr (kGate) {
+        const float2 g = unpack2<T>(z[i]);
+        lo *= silu(g.x);
+        hi *= silu(g.y);
       }
-      sm90::stmatrix_x4(at ^ ((j + n) * 32), x[n][0], x[n][1], x[n][2], x[n][3]);
+      x[j][i] = pack2<T>(lo, hi);
     }
+    sm90::stmatrix_x4(at ^ (j * 32), x[j][0], x[j][1], x[j][2], x[j][3]);
   }
 }
 
-/// The warp's 16 rows from the panel to memory. `out` points at the thread's piece of its first
-/// row (a row per 8 lanes), rows and columns are counted from it.
+/// Where a warp's 16 rows of a chunk go in memory: a row per 8 lanes, 16 bytes per lane.
 template <typename T>
-__device__ __forceinline__ void store_outputs(std::uint32_t at, T* out, std::int64_t stride,
-                                              int rows, int columns, bool vector) {
-  uint4 v[4];
+struct OutputRows {
+  T* out;    ///< the lane's piece of its first row
+  int rows;  ///< to the end of the sequence, counted from there
+
+  __device__ OutputRows(const HopperParams& p, const HopperUnit& u, int w) {
+    const SsdArgs& a = p.args;
+    const int t = static_cast<int>(threadIdx.x), row = t / 32 % 4 * 16 + t % 32 / 8;
+    const std::int64_t column = static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + u.row0(p, w);
+    out = static_cast<T*>(a.out.data) + u.batch * a.out.batch_stride +
+          (u.start + row) * a.out.row_stride + column + t % 8 * 8;
+    rows = u.rows - row;
+    if (p.out_vector && columns(p, u.row0(p, w)) <= 0) rows = 0;
+  }
+  /// Of the lane's piece on.
+  static __device__ int columns(const HopperParams& p, int row0) {
+    return min(64, static_cast<int>(p.args.head_dim) - row0) - sm90::thread_again() % 8 * 8;
+  }
+  /// The next chunk's rows, which stand in shared memory with the lane's pieces from `at` on.
+  __device__ __forceinline__ void store(const HopperParams& p, std::uint32_t at, int w) {
+    uint4 v[4];
 #pragma unroll
-  for (int i = 0; i < 4; ++i) v[i] = sm90::load_shared16((at ^ ((i & 1) * 64)) + i * 512);
-  if (vector) {
+    for (int i = 0; i < 4; ++i) v[i] = sm90::load_shared16((at ^ ((i & 1) * 64)) + i * 512);
+    const std::int64_t stride = p.args.out.row_stride;
+    if (p.out_vector) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        if (i * 4 < rows) *reinterpret_cast<uint4*>(out + i * 4 * stride) = v[i];
+      }
+    } else {
+      store_elements(p, v, w);
+    }
+    out += kSsdChunk * stride;
+    rows -= static_cast<int>(kSsdChunk);
+  }
+  __device__ __forceinline__ void store_elements(const HopperParams& p, const uint4 (&v)[4],
+                                                 int w) const {
+    const HopperUnit u(p, p.plan.warpgroups, true);
+    const int count = columns(p, u.row0(p, w));
+    auto* o = reinterpret_cast<std::uint16_t*>(out);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      if (i * 4 < rows && columns > 0) *reinterpret_cast<uint4*>(out + i * 4 * stride) = v[i];
-    }
-    return;
-  }
-  auto* o = reinterpret_cast<std::uint16_t*>(out);
+      const int limit = i * 4 < rows ? count : 0;
+      const std::uint32_t words[4] = {v[i].x, v[i].y, v[i].z, v[i].w};
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const int limit = i * 4 < rows ? columns : 0;
-    const std::uint32_t w[4] = {v[i].x, v[i].y, v[i].z, v[i].w};
-#pragma unroll
-    for (int k = 0; k < 8; ++k) {
-      if (k < limit) o[i * 4 * stride + k] = static_cast<std::uint16_t>(w[k / 2] >> (16 * (k % 2)));
+      for (int k = 0; k < 8; ++k) {
+        if (k < limit) {
+          o[i * 4 * p.args.out.row_stride + k] =
+              static_cast<std::uint16_t>(words[k / 2] >> (16 * (k % 2)));
+        }
+      }
     }
   }
-}
+};
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail

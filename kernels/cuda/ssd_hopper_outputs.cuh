@@ -15,112 +15,84 @@ namespace ssmprof::kernels::cuda::ssd_detail {
 
 /// The warpgroup that keeps the state of pair w and hands it on to outputs_role.
 template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
-__device__ __forceinline__ void state_role(const HopperParams& p, const HopperUnit& u, char* smem,
-                                           int w, int thread) {
+__device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t base, int w,
+                                           int thread) {
   using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
   const SsdArgs& a = p.args;
-  const std::uint32_t base = sm90::smem_address(smem);
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
-  const int lane = thread % 32, warp = __shfl_sync(0xffffffffU, thread / 32, 0);
-  const int row0 = u.row0(p, w), rows = min(64, static_cast<int>(a.head_dim) - row0);
-  const int columns = static_cast<int>(a.state);
-  const std::int64_t state_at =
-      ((u.sequence * a.heads + u.head(p, w)) * a.head_dim + row0) * a.state;
-  const PanelOffsets offsets(warp, lane);
-  const std::uint32_t buffers =
-      base + Layout::kState + 2 * w * Layout::kStateBytes + offsets.straight;
-  const std::uint32_t x = base + Layout::kX + w * sm90::kPanelBytes + offsets.transposed;
   const std::uint32_t times = base + Layout::kTimes + w * kTimesFloats * 4;
-
+  int chunks = 0;
   float s[kPanels][32];
+  {
+    const HopperUnit u(p, kWarpgroups, true);
+    chunks = u.chunks;
+    if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
+      const float4* from = segment_state<kWarpgroups, kPanels>(p, u.segment, w, thread);
 #pragma unroll
-  for (int q = 0; q < kPanels; ++q) {
+      for (int e = 0; e < kPanels * 8; ++e) {
+        const float4 v = from[e * 128];
+        float* to = &s[e / 8][e % 8 * 4];
+        to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+      }
+    } else if (a.initial_state) {
+      state_copy<kPanels, true>(p, u, s, const_cast<float*>(a.initial_state), w, thread);
+    } else {
 #pragma unroll
-    for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
+      for (int q = 0; q < kPanels; ++q) {
+#pragma unroll
+        for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
+      }
+    }
   }
   const auto hand_on = [&](int n) {  // S before chunk n
-    state_to_shared<T, kPanels>(s, buffers + (n & 1) * Layout::kStateBytes);
+    const int t = sm90::thread_again();
+    state_to_shared<T, kPanels>(s, base + Layout::kState + (2 * w + (n & 1)) * Layout::kStateBytes +
+                                       PanelOffsets(t / 32 % 4, t % 32).straight);
     sm90::fence_async();
     sm90::mbarrier_arrive(handed + (n & 1) * 8);
   };
-  if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
-    const float4* from = segment_state<kWarpgroups, kPanels>(p, u.segment, w, thread);
-#pragma unroll
-    for (int e = 0; e < kPanels * 8; ++e) {
-      const float4 v = from[e * 128];
-      float* to = &s[e / 8][e % 8 * 4];
-      to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
-    }
-  } else if (a.initial_state) {
-    state_copy<kPanels, true>(s, const_cast<float*>(a.initial_state) + state_at, rows, columns,
-                              warp, lane);
-  }
   hand_on(0);
   int stage = 0;
   std::uint32_t phase = 0;
 #pragma unroll 1
-  for (int chunk = 0; chunk < u.chunks; ++chunk) {
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    const int t = sm90::thread_again();
+    const std::uint32_t x = base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes +
+                            PanelOffsets(t / 32 % 4, t % 32).transposed;
     const std::uint32_t now = times + stage * Layout::kTimesStage;
-    std::uint32_t f[4][4];
     sm90::mbarrier_wait(full + stage * 8, phase);
     if constexpr (!kBulk) sm90::fence_async();
-    scaled_x<T>(f, x + stage * Layout::kStage, now + (lane % 4) * 8, 1.0F);
     const float keep = sm90::exp2_fast(sm90::load_shared4(now + (kTimesSums + 63) * 4));
 #pragma unroll
     for (int q = 0; q < kPanels; ++q) {
 #pragma unroll
       for (int i = 0; i < 32; ++i) s[q][i] *= keep;
     }
-    const std::uint64_t b = sm90::panel_descriptor(base + stage * Layout::kStage + Layout::kB);
-    sm90::wgmma_fence();
-#pragma unroll
-    for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-      for (int k = 0; k < 4; ++k) {
-        sm90::wgmma_rs<T, true>(s[q], f[k], b + q * (sm90::kPanelBytes / 16) + k * 128, 1);
-      }
-    }
-    sm90::wgmma_commit();
-    sm90::wgmma_wait<0>();
-#pragma unroll
-    for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
-    if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
+    add_to_state<T, kPanels>(s, x, base + stage * Layout::kStage + Layout::kB, now + t % 4 * 8,
+                             1.0F);
+    if (t % 32 == 0) sm90::mbarrier_arrive(empty + stage * 8);
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
     if (chunk > 0) sm90::mbarrier_wait(taken + ((chunk + 1) & 1) * 8, ((chunk - 1) >> 1) & 1);
     hand_on(chunk + 1);
   }
+  const HopperUnit u(p, kWarpgroups, true);
   if (a.final_state && u.segment == p.plan.segments - 1) {
-    state_copy<kPanels, false>(s, a.final_state + state_at, rows, columns, warp, lane);
+    const int t = sm90::thread_again();
+    state_copy<kPanels, false>(p, u, s, a.final_state, w, t % 128);
   }
 }
 
 /// The warpgroup that computes the outputs of pair w.
 template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
-__device__ __forceinline__ void outputs_role(const HopperParams& p, const HopperUnit& u, char* smem,
-                                             int w, int thread) {
+__device__ __forceinline__ void outputs_role(const HopperParams& p, const HopperUnit& u,
+                                             std::uint32_t base, int w) {
   using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
-  const SsdArgs& a = p.args;
-  const std::uint32_t base = sm90::smem_address(smem);
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
-  const int lane = thread % 32, warp = __shfl_sync(0xffffffffU, thread / 32, 0);
-  const int head = u.head(p, w), row0 = u.row0(p, w);
-  const int columns = min(64, static_cast<int>(a.head_dim) - row0);
-  const float skip = a.d ? a.d[head] : 0.0F;
-  const PanelOffsets offsets(warp, lane);
-  const std::uint32_t buffers = base + Layout::kState + 2 * w * Layout::kStateBytes;
-  const std::uint32_t times = base + Layout::kTimes + w * kTimesFloats * 4;
-  // The thread's place in out, which moves on by a chunk at a time.
-  const std::int64_t row = u.start + warp * 16;
-  const std::int64_t column = static_cast<std::int64_t>(head) * a.head_dim + row0;
-  const int piece = (lane % 8) * 8;
-  T* out = static_cast<T*>(a.out.data) + u.batch * a.out.batch_stride +
-           (row + lane / 8) * a.out.row_stride + column + piece;
-  int rows = u.rows - warp * 16;
-  int stage = 0;
-  std::uint32_t phase = 0;
   const int chunks = u.chunks;
+  const float skip = p.args.d ? p.args.d[u.head(p, w)] : 0.0F;
+  OutputRows<T> out(p, u, w);
   float g[32], y[32];
   const auto product_c = [&](float(&d)[32], std::uint32_t tile, std::uint32_t right) {
     const std::uint64_t c = sm90::panel_descriptor(tile + Layout::kC);
@@ -141,28 +113,41 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }
+  int stage = 0;
+  std::uint32_t phase = 0;
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const std::uint32_t tile = base + stage * Layout::kStage;
-    const std::uint32_t tile_x = tile + Layout::kX + w * sm90::kPanelBytes;
     const std::uint32_t release = empty + stage * 8;
     sm90::mbarrier_wait(handed + (chunk & 1) * 8, (chunk >> 1) & 1);
     sm90::wgmma_fence();
-    product_c(y, tile, buffers + (chunk & 1) * Layout::kStateBytes);
-    const std::uint32_t now = times + stage * Layout::kTimesStage;
-    const float cs0 = sm90::load_shared4(now + (kTimesSums + warp * 16 + lane / 4) * 4);
-    const float cs1 = sm90::load_shared4(now + (kTimesSums + warp * 16 + lane / 4 + 8) * 4);
+    product_c(y, tile, base + Layout::kState + (2 * w + (chunk & 1)) * Layout::kStateBytes);
     std::uint32_t m[4][4];
-    decayed_scores<T>(m, g, cs0, cs1, now + (kTimesLogs + (lane % 4) * 2) * 4, warp, lane);
-    sm90::wgmma_wait<0>();
-    sm90::pin(y);
-    sm90::mbarrier_arrive(taken + (chunk & 1) * 8);
-    scale_rows(y, cs0, cs1);
-    const std::uint64_t desc_x = sm90::panel_descriptor(tile_x);
+    {
+      const std::uint32_t now =
+          base + Layout::kTimes + stage * Layout::kTimesStage + w * kTimesFloats * 4;
+      const int t = sm90::thread_again(), lane = t % 32, warp = t / 32 % 4;
+      const float cs0 = sm90::load_shared4(now + (kTimesSums + warp * 16 + lane / 4) * 4);
+      const float cs1 = sm90::load_shared4(now + (kTimesSums + warp * 16 + lane / 4 + 8) * 4);
+      decayed_scores<T>(m, g, cs0, cs1, now + (kTimesLogs + lane % 4 * 2) * 4, warp, lane);
+      sm90::wgmma_wait<0>();
+      sm90::pin(y);
+      sm90::mbarrier_arrive(taken + (chunk & 1) * 8);
+      scale_rows(y, cs0, cs1);
+    }
+    const std::uint32_t tile_x = tile + Layout::kX + w * sm90::kPanelBytes;
+    const std::uint64_t x = sm90::panel_descriptor(tile_x);
     sm90::wgmma_fence();
 #pragma unroll
-    for (int k = 0; k < 4; ++k) sm90::wgmma_rs<T, true>(y, m[k], desc_x + k * 128, 1);
+    for (int k = 0; k < 4; ++k) sm90::wgmma_rs<T, true>(y, m[k], x + k * 128, 1);
     sm90::wgmma_commit();
+    std::uint32_t own[4][4];  // of X, for D·x
+    {
+      const int t = sm90::thread_again();
+      const std::uint32_t at = tile_x + PanelOffsets(t / 32 % 4, t % 32).straight;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(own[j], at ^ (j * 32));
+    }
     const bool more = chunk + 1 < chunks;
     if (more && ++stage == Layout::kStages) stage = 0, phase ^= 1U;
     sm90::wgmma_wait<0>();
@@ -178,16 +163,15 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     // has read it once it hands on the next state.
     sm90::group_barrier(1 + w, 128);
     sm90::mbarrier_wait(handed + ((chunk + 1) & 1) * 8, ((chunk + 1) >> 1) & 1);
-    outputs_to_shared<T, kGate>(y, tile_x + offsets.straight, Layout::kZ - Layout::kX, skip);
+    const int t = sm90::thread_again();
+    const PanelOffsets offsets(t / 32 % 4, t % 32);
+    outputs_to_shared<T, kGate>(y, own, tile_x + offsets.straight, Layout::kZ - Layout::kX, skip);
     __syncwarp();
-    store_outputs(tile_x + offsets.row, out, a.out.row_stride, rows - lane / 8, columns - piece,
-                  p.out_vector);
-    out += kSsdChunk * a.out.row_stride;
-    rows -= static_cast<int>(kSsdChunk);
+    out.store(p, tile_x + offsets.row, w);
     sm90::wgmma_wait<0>();
     sm90::pin(g);
     __syncwarp();
-    if (lane == 0) sm90::mbarrier_arrive(release);
+    if (t % 32 == 0) sm90::mbarrier_arrive(release);
   }
 }
 

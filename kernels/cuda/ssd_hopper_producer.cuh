@@ -38,14 +38,15 @@ struct HopperUnit {
 
   __device__ HopperUnit(const HopperParams& p, int warpgroups, bool outputs) {
     const SsdArgs& a = p.args;
-    const auto tiles = static_cast<unsigned>(p.group_tiles * a.groups);
+    const auto tiles = static_cast<unsigned>(p.group_tiles * static_cast<int>(a.groups));
     // Volatile, so that a second HopperUnit costs instructions and not registers.
     unsigned x, y;
     asm volatile("mov.u32 %0, %%ctaid.x;\nmov.u32 %1, %%ctaid.y;" : "=r"(x), "=r"(y));
     tile = static_cast<int>(x % tiles);
     sequence = x / tiles;
     group = tile / p.group_tiles;
-    const int per_group = static_cast<int>(a.heads / a.groups * p.plan.row_tiles);
+    const int per_group = static_cast<int>(a.heads) / static_cast<int>(a.groups) *
+                          static_cast<int>(p.plan.row_tiles);
     pair0 = tile % p.group_tiles * warpgroups;
     pairs = min(warpgroups, per_group - pair0);
     std::int64_t first = 0, length = a.length;
@@ -68,11 +69,11 @@ struct HopperUnit {
     rows = static_cast<int>(length - static_cast<std::int64_t>(chunk_begin) * kSsdChunk);
   }
   __device__ int head(const HopperParams& p, int w) const {
-    return static_cast<int>(group * (p.args.heads / p.args.groups) +
-                            (pair0 + w) / p.plan.row_tiles);
+    const int per_group = static_cast<int>(p.args.heads) / static_cast<int>(p.args.groups);
+    return group * per_group + (pair0 + w) / static_cast<int>(p.plan.row_tiles);
   }
   __device__ int row0(const HopperParams& p, int w) const {
-    return static_cast<int>((pair0 + w) % p.plan.row_tiles) * 64;
+    return (pair0 + w) % static_cast<int>(p.plan.row_tiles) * 64;
   }
 };
 
@@ -115,135 +116,202 @@ __device__ __forceinline__ void load_panel(std::uint32_t dst, const T* src, std:
   }
 }
 
-/// Feeds the ring. The warps take turns in summing dt, kWarpgroups chunks' heads at a time; x, b and
-/// c come through the bulk copy engine (started by warp 3) or through all four warps. The states
-/// take their chunks from the last to the first.
-template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
-__device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
-                                                char* smem, int tid) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  constexpr int kTurns = 4 / kWarpgroups;
+/// Copies a chunk with 128 threads.
+template <typename T, typename Layout, int kWarpgroups, int kPanels, bool kOutputs, bool kGate>
+__device__ __forceinline__ void load_chunk(const HopperParams& p, const HopperUnit& u, int chunk,
+                                           std::uint32_t s, int tid) {
   const SsdArgs& a = p.args;
-  const std::uint32_t base = sm90::smem_address(smem);
-  const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
-  const int lane = tid % 32, warp = __shfl_sync(0xffffffffU, tid / 32, 0);
-  const int pair = warp % kWarpgroups;
-  const bool times = pair < u.pairs;
-  const int chunks = u.chunks;
-  const auto place = [&](int n) { return kOutputs ? n : chunks - 1 - n; };
+  const int skipped = chunk * static_cast<int>(kSsdChunk), left = u.rows - skipped;
+  const auto row = [&](const ConstRows& rows) {
+    return static_cast<const T*>(rows.data) + u.batch * rows.batch_stride +
+           (u.start + skipped) * rows.row_stride;
+  };
+#pragma unroll 1
+  for (int i = 0; i < kPanels; ++i) {
+    const int columns = static_cast<int>(a.state) - 64 * i, at = i * sm90::kPanelBytes;
+    const std::int64_t from = u.group * a.state + 64 * i;
+    load_panel(s + Layout::kB + at, row(a.b) + from, a.b.row_stride, left, columns, p.b_bytes, tid);
+    if constexpr (kOutputs) {
+      load_panel(s + Layout::kC + at, row(a.c) + from, a.c.row_stride, left, columns, p.c_bytes,
+                 tid);
+    }
+  }
+#pragma unroll 1
+  for (int w = 0; w < u.pairs; ++w) {
+    const int row0 = u.row0(p, w), at = w * sm90::kPanelBytes;
+    const int columns = static_cast<int>(a.head_dim) - row0;
+    const std::int64_t from = static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + row0;
+    load_panel(s + Layout::kX + at, row(a.x) + from, a.x.row_stride, left, columns, p.x_bytes, tid);
+    if constexpr (kGate) {
+      load_panel(s + Layout::kZ + at, row(a.z) + from, a.z.row_stride, left, columns, p.z_bytes,
+                 tid);
+    }
+  }
+}
+
+/// Sums dt, a warp per chunk in turn, half a warp per head, four tokens per lane: cs and what hangs
+/// on it, into the stage of the chunk.
+template <typename T, int kWarpgroups, bool kLogs>
+struct TimesRole {
   const T* dt = nullptr;
   float bias = 0.0F, decay = 0.0F;
-  if (times) {
-    const int head = u.head(p, pair);
+  T next[4];  ///< of the warp's next chunk
+
+  __device__ TimesRole(const HopperParams& p, const HopperUnit& u, int lane) {
+    const SsdArgs& a = p.args;
+    if (lane / 16 >= u.pairs) return;
+    const int head = u.head(p, lane / 16);
     dt = static_cast<const T*>(a.dt.data) + u.batch * a.dt.batch_stride +
-         (u.start + 2 * lane) * a.dt.row_stride + head;
+         (u.start + lane % 16 * 4) * a.dt.row_stride + head;
     bias = a.dt_bias ? a.dt_bias[head] : 0.0F;
     decay = a.a[head] * 1.4426950408889634F;
   }
-  T next[2];  // of the warp's next chunk
-  const auto load_dt = [&](int n) {
-    const int chunk = place(n), t = chunk * static_cast<int>(kSsdChunk) + 2 * lane;
-    next[0] = next[1] = from_float<T>(0.0F);
-    if (!times || n >= chunks) return;
-    if (t < u.rows) next[0] = dt[chunk * kSsdChunk * a.dt.row_stride];
-    if (t + 1 < u.rows) next[1] = dt[(chunk * kSsdChunk + 1) * a.dt.row_stride];
+  /// `left`: tokens from the chunk's first on.
+  __device__ void load(const HopperParams& p, int chunk, int left, int lane) {
+    const T* from = dt + static_cast<std::int64_t>(chunk) * kSsdChunk * p.args.dt.row_stride;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      next[i] = from_float<T>(0.0F);
+      if (dt && lane % 16 * 4 + i < left) next[i] = from[i * p.args.dt.row_stride];
+    }
+  }
+  struct Values {
+    float d[4], cs[4], end;
   };
-  load_dt(warp / kWarpgroups);
+  __device__ Values sum(const HopperParams& p, int left, int lane) const {
+    Values v;
+    float sum = 0.0F;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      v.d[i] = lane % 16 * 4 + i < left ? p.dt.brief(to_float(next[i]), bias) : 0.0F;
+      sum += v.d[i] * decay;
+      v.cs[i] = sum;
+    }
+    float all = sum;
+#pragma unroll
+    for (int o = 1; o < 16; o *= 2) {
+      const float other = __shfl_up_sync(0xffffffffU, all, o, 16);
+      if (lane % 16 >= o) all += other;
+    }
+    const float before = all - sum;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) v.cs[i] += before;
+    v.end = __shfl_sync(0xffffffffU, v.cs[3], 15, 16);
+    return v;
+  }
+  static __device__ void store(const Values& v, std::uint32_t stage, int lane) {
+    if (lane / 16 >= kWarpgroups) return;
+    const std::uint32_t to = stage + lane / 16 * (kTimesFloats * 4) + lane % 16 * 16;
+    float f[4], log[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) f[i] = sm90::exp2_fast(v.end - v.cs[i]) * v.d[i];
+    sm90::store_shared16(to, f);
+    sm90::store_shared16(to + kTimesSums * 4, v.cs);
+    if constexpr (kLogs) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) log[i] = v.cs[i] - __log2f(v.d[i]);
+      sm90::store_shared16(to + kTimesLogs * 4, log);
+    }
+  }
+};
+
+/// The chunk of a CTA that stands at place n of the ring: the states take theirs backwards.
+template <bool kOutputs>
+__device__ __forceinline__ int chunk_at(int n, int chunks) {
+  return kOutputs ? n : chunks - 1 - n;
+}
+
+/// Starts the bulk copies of x, b, c and z: one thread.
+template <int kWarpgroups, int kPanels, bool kOutputs, bool kGate>
+__device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUnit& u,
+                                          std::uint32_t base) {
+  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
+  const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
+  const int pairs = u.pairs, group = u.group, batch = static_cast<int>(u.batch);
+  const int start = static_cast<int>(u.start), chunks = u.chunks;
+  int head[kWarpgroups], row0[kWarpgroups];
+#pragma unroll
+  for (int w = 0; w < kWarpgroups; ++w) head[w] = u.head(p, w), row0[w] = u.row0(p, w);
   int stage = 0;
-  std::uint32_t phase = 0;
+  std::uint32_t phase = 1;
 #pragma unroll 1
   for (int n = 0; n < chunks; ++n) {
-    const std::uint32_t bar = full + stage * 8;
-    const std::uint32_t s = base + stage * Layout::kStage;
-    const int skipped = place(n) * static_cast<int>(kSsdChunk), left = u.rows - skipped;
-    if (kBulk && warp == 3) {
-      if (lane == 0) {
-        sm90::mbarrier_wait(empty + stage * 8, phase ^ 1U);
-        constexpr int kShared = kPanels * (kOutputs ? 2 : 1);
-        sm90::mbarrier_expect(bar, (kShared + u.pairs * (kGate ? 2 : 1)) * sm90::kPanelBytes);
-        const int t = static_cast<int>(u.start) + skipped, batch = static_cast<int>(u.batch);
+    const std::uint32_t bar = full + stage * 8, s = base + stage * Layout::kStage;
+    const int t = start + chunk_at<kOutputs>(n, chunks) * static_cast<int>(kSsdChunk);
+    sm90::mbarrier_wait(empty + stage * 8, phase);
+    constexpr int kShared = kPanels * (kOutputs ? 2 : 1);
+    sm90::mbarrier_expect(bar, (kShared + pairs * (kGate ? 2 : 1)) * sm90::kPanelBytes);
 #pragma unroll
-        for (int i = 0; i < kPanels; ++i) {
-          sm90::tma_panel(s + Layout::kB + i * sm90::kPanelBytes, &p.b_map, bar, 64 * i, u.group, t,
-                          batch);
-          if constexpr (kOutputs) {
-            sm90::tma_panel(s + Layout::kC + i * sm90::kPanelBytes, &p.c_map, bar, 64 * i, u.group,
-                            t, batch);
-          }
-        }
-#pragma unroll
-        for (int w = 0; w < kWarpgroups; ++w) {
-          if (w < u.pairs) {
-            sm90::tma_panel(s + Layout::kX + w * sm90::kPanelBytes, &p.x_map, bar, u.row0(p, w),
-                            u.head(p, w), t, batch);
-            if constexpr (kGate) {
-              sm90::tma_panel(s + Layout::kZ + w * sm90::kPanelBytes, &p.z_map, bar, u.row0(p, w),
-                              u.head(p, w), t, batch);
-            }
-          }
-        }
-      }
-      __syncwarp();
-    }
-    if (n % kTurns == warp / kWarpgroups) {
-      float d0 = to_float(next[0]), d1 = to_float(next[1]);
-      load_dt(n + kTurns);
-      d0 = 2 * lane < left ? p.dt.brief(d0, bias) : 0.0F;
-      d1 = 2 * lane + 1 < left ? p.dt.brief(d1, bias) : 0.0F;
-      float sum = (d0 + d1) * decay;
-#pragma unroll
-      for (int o = 1; o < 32; o *= 2) {
-        const float other = __shfl_up_sync(0xffffffffU, sum, o);
-        if (lane >= o) sum += other;
-      }
-      const float end = __shfl_sync(0xffffffffU, sum, 31), before = sum - d1 * decay;
-      auto* to = reinterpret_cast<float2*>(smem + Layout::kTimes + stage * Layout::kTimesStage) +
-                 pair * (kTimesFloats / 2) + lane;
-      sm90::mbarrier_wait(empty + stage * 8, phase ^ 1U);
-      to[0] = make_float2(sm90::exp2_fast(end - before) * d0, sm90::exp2_fast(end - sum) * d1);
-      to[kTimesSums / 2] = make_float2(before, sum);
+    for (int i = 0; i < kPanels; ++i) {
+      const int at = i * sm90::kPanelBytes;
+      sm90::tma_panel(s + Layout::kB + at, &p.b_map, bar, 64 * i, group, t, batch);
       if constexpr (kOutputs) {
-        to[kTimesLogs / 2] = make_float2(before - __log2f(d0), sum - __log2f(d1));
+        sm90::tma_panel(s + Layout::kC + at, &p.c_map, bar, 64 * i, group, t, batch);
       }
-      if constexpr (kBulk) sm90::mbarrier_arrive(bar);
     }
-    if constexpr (!kBulk) {
-      sm90::mbarrier_wait(empty + stage * 8, phase ^ 1U);
-      const T* x = static_cast<const T*>(a.x.data) + u.batch * a.x.batch_stride +
-                   (u.start + skipped) * a.x.row_stride;
-      const T* b = static_cast<const T*>(a.b.data) + u.batch * a.b.batch_stride +
-                   (u.start + skipped) * a.b.row_stride + u.group * a.state;
-      const T* c = static_cast<const T*>(a.c.data) + u.batch * a.c.batch_stride +
-                   (u.start + skipped) * a.c.row_stride + u.group * a.state;
-#pragma unroll 1
-      for (int i = 0; i < kPanels; ++i) {
-        const int columns = static_cast<int>(a.state) - 64 * i;
-        load_panel(s + Layout::kB + i * sm90::kPanelBytes, b + 64 * i, a.b.row_stride, left,
-                   columns, p.b_bytes, tid);
-        if constexpr (kOutputs) {
-          load_panel(s + Layout::kC + i * sm90::kPanelBytes, c + 64 * i, a.c.row_stride, left,
-                     columns, p.c_bytes, tid);
-        }
+#pragma unroll
+    for (int w = 0; w < kWarpgroups; ++w) {
+      if (w >= pairs) break;
+      const int at = w * sm90::kPanelBytes;
+      sm90::tma_panel(s + Layout::kX + at, &p.x_map, bar, row0[w], head[w], t, batch);
+      if constexpr (kGate) {
+        sm90::tma_panel(s + Layout::kZ + at, &p.z_map, bar, row0[w], head[w], t, batch);
       }
-#pragma unroll 1
-      for (int w = 0; w < u.pairs; ++w) {
-        const int row0 = u.row0(p, w);
-        load_panel(s + Layout::kX + w * sm90::kPanelBytes,
-                   x + static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + row0, a.x.row_stride,
-                   left, static_cast<int>(a.head_dim) - row0, p.x_bytes, tid);
-        if constexpr (kGate) {
-          const T* z = static_cast<const T*>(a.z.data) + u.batch * a.z.batch_stride +
-                       (u.start + skipped) * a.z.row_stride;
-          load_panel(s + Layout::kZ + w * sm90::kPanelBytes,
-                     z + static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + row0,
-                     a.z.row_stride, left, static_cast<int>(a.head_dim) - row0, p.z_bytes, tid);
-        }
-      }
-      // The readers fence: scalar copies are ordinary stores.
-      sm90::cp_async_arrive(bar);
-      sm90::mbarrier_arrive(bar);
     }
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
+  }
+}
+
+/// Feeds the ring. Three warps take turns in summing dt; x, b and c come through the bulk copy
+/// engine (started by the fourth) or through all four warps.
+template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
+__device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
+                                                std::uint32_t base, int tid) {
+  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
+  constexpr int kTurns = 3;
+  const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
+  const int lane = tid % 32, warp = __shfl_sync(0xffffffffU, tid / 32, 0);
+  const int chunks = u.chunks, rows = u.rows;
+  if (kBulk && warp == kTurns) {
+    if (lane == 0) copy_role<kWarpgroups, kPanels, kOutputs, kGate>(p, u, base);
+    return;
+  }
+  TimesRole<T, kWarpgroups, kOutputs> times(p, u, lane);
+  const auto left_at = [&](int n) {
+    return rows - chunk_at<kOutputs>(n, chunks) * static_cast<int>(kSsdChunk);
+  };
+  const auto load = [&](int n) {
+    if (n < chunks) times.load(p, chunk_at<kOutputs>(n, chunks), left_at(n), lane);
+  };
+  if (warp < kTurns) load(warp);
+  if constexpr (kBulk) {
+#pragma unroll 1
+    for (int n = warp; n < chunks; n += kTurns) {
+      const int stage = n % Layout::kStages;
+      const auto values = times.sum(p, left_at(n), lane);
+      load(n + kTurns);
+      sm90::mbarrier_wait(empty + stage * 8, (n / Layout::kStages & 1) ^ 1);
+      times.store(values, base + Layout::kTimes + stage * Layout::kTimesStage, lane);
+      sm90::mbarrier_arrive(full + stage * 8);
+    }
+  } else {
+    int turn = 0;
+#pragma unroll 1
+    for (int n = 0; n < chunks; ++n) {
+      const int stage = n % Layout::kStages;
+      sm90::mbarrier_wait(empty + stage * 8, (n / Layout::kStages & 1) ^ 1);
+      if (turn == warp) {
+        times.store(times.sum(p, left_at(n), lane),
+                    base + Layout::kTimes + stage * Layout::kTimesStage, lane);
+        load(n + kTurns);
+      }
+      if (++turn == kTurns) turn = 0;
+      load_chunk<T, Layout, kWarpgroups, kPanels, kOutputs, kGate>(
+          p, u, chunk_at<kOutputs>(n, chunks), base + stage * Layout::kStage, tid);
+      // The readers fence: scalar copies are ordinary stores.
+      sm90::cp_async_arrive(full + stage * 8);
+      sm90::mbarrier_arrive(full + stage * 8);
+    }
   }
 }
 

@@ -84,15 +84,14 @@ __device__ __forceinline__ void carry_states(const HopperParams& p, const Hopper
 /// the last chunk to the first, so that a chunk's decay goes into its factors and the sums in the
 /// accumulators stay as they are.
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
-__device__ __forceinline__ void stretch_state(const HopperParams& p, const HopperUnit& u,
-                                              char* smem, int w, int thread) {
+__device__ __forceinline__ void stretch_state(const HopperParams& p, int chunks, std::uint32_t base,
+                                              int w) {
   using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
-  const std::uint32_t base = sm90::smem_address(smem);
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
-  const int lane = thread % 32, warp = __shfl_sync(0xffffffffU, thread / 32, 0);
-  const std::uint32_t x = base + w * sm90::kPanelBytes + PanelOffsets(warp, lane).transposed;
+  const int thread = static_cast<int>(threadIdx.x) % 128, lane = thread % 32;
+  const std::uint32_t x =
+      base + w * sm90::kPanelBytes + PanelOffsets(thread / 32, lane).transposed;
   const std::uint32_t times = base + Layout::kTimes + w * kTimesFloats * 4;
-  const int chunks = u.chunks;
   float s[kPanels][32];
 #pragma unroll
   for (int q = 0; q < kPanels; ++q) {
@@ -109,39 +108,21 @@ __device__ __forceinline__ void stretch_state(const HopperParams& p, const Hoppe
     if constexpr (!kBulk) sm90::fence_async();
     const float after = sm90::exp2_fast(decayed);
     decayed += sm90::load_shared4(now + (kTimesSums + 63) * 4);
-    const std::uint64_t b = sm90::panel_descriptor(base + stage * Layout::kStage + Layout::kB);
-    // Half of the chunk at a time: registers; the other warpgroups keep the tensor cores busy.
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      std::uint32_t f[2][4];
-      scaled_x<T>(f, x + stage * Layout::kStage + half * 4096, now + half * 128 + (lane % 4) * 8,
-                  after);
-      sm90::wgmma_fence();
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-        for (int k = 0; k < 2; ++k) {
-          sm90::wgmma_rs<T, true>(s[q], f[k],
-                                  b + q * (sm90::kPanelBytes / 16) + (2 * half + k) * 128, 1);
-        }
-      }
-      sm90::wgmma_commit();
-      sm90::wgmma_wait<0>();
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
-    }
+    add_to_state<T, kPanels>(s, x + stage * Layout::kStage,
+                             base + stage * Layout::kStage + Layout::kB, now + lane % 4 * 8, after);
     if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
   }
   // Every stage has been consumed: the ring now holds the fragments for the carry.
   sm90::group_barrier(15, HopperUnit(p, kWarpgroups, false).pairs * 128);
-  auto* fragments = reinterpret_cast<float4*>(smem) + w * kPanels * 8 * 128 + thread;
+  const std::uint32_t fragments = base + (w * kPanels * 8 * 128 + thread) * 16;
 #pragma unroll
   for (int e = 0; e < kPanels * 8; ++e) {
     const float* v = &s[e / 8][e % 8 * 4];
-    fragments[e * 128] = make_float4(v[0], v[1], v[2], v[3]);
+    const float four[4] = {v[0], v[1], v[2], v[3]};
+    sm90::store_shared16(fragments + e * 2048, four);
   }
-  if (thread == 0) reinterpret_cast<float*>(smem + Layout::kTimes)[w] = decayed;
+  if (thread == 0) sm90::store_shared4(base + Layout::kTimes + w * 4, decayed);
 }
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail
