@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
   }
   __syncthreads();
   const HopperUnit u(p, kWarpgroups, true);
-  const int group = static_cast<int>(threadIdx.x) / 128;
+  const int group = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 128, 0);
   const int thread = static_cast<int>(threadIdx.x) % 128;
   if (group == 0) {
     sm90::registers_lower<Registers::kProducer>();
@@ -89,12 +89,11 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
   __syncthreads();
   sm90::release_successor();
   const int thread = static_cast<int>(threadIdx.x) % 128;
-  const int w = static_cast<int>(threadIdx.x) / 128 - 1;
+  const int w = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 128, 0) - 1;
   if (w < 0) {
     sm90::registers_lower<Registers::kProducer>();
     const HopperUnit u(p, kWarpgroups, false);
     hopper_producer<T, kWarpgroups, kPanels, false, kBulk, false>(p, u, base, thread);
-    sm90::cluster_barrier();
     sm90::cluster_barrier();
   } else {
     sm90::registers_raise<Registers::kState>();
@@ -107,9 +106,8 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
     sm90::cluster_barrier();
     const HopperUnit again(p, kWarpgroups, false);
     if (w < again.pairs) {
-      carry_states<kWarpgroups, kPanels>(p, again, base, base + Layout::kTimes, w, thread);
+      carry_states<kWarpgroups, kPanels>(p, again, w, static_cast<int>(threadIdx.x % 128));
     }
-    sm90::cluster_barrier();
   }
 #endif
 }
@@ -280,8 +278,9 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
 
 std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan) {
   if (plan.segments == 1) return 0;
-  return static_cast<std::size_t>(plan.segments * plan.tiles * plan.warpgroups * plan.panels) *
-         (64 * 64);
+  const std::int64_t stretches = (plan.segments - 1) * plan.stretches;
+  const std::int64_t state = plan.panels * 64 * 64, pairs = plan.tiles * plan.warpgroups;
+  return static_cast<std::size_t>(((plan.segments + stretches) * state + stretches) * pairs);
 }
 
 void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream) {

@@ -56,6 +56,25 @@ __device__ __forceinline__ void state_copy(const HopperParams& p, const HopperUn
   }
 }
 
+/// Fragment e of a thread: rows r and r + 8, columns n and the next, of the initial state.
+__device__ __forceinline__ float4 initial_fragment(const HopperParams& p, const HopperUnit& u,
+                                                   int w, int thread, int e) {
+  const SsdArgs& a = p.args;
+  const int lane = thread % 32, row0 = u.row0(p, w);
+  const int r = thread / 32 * 16 + lane / 4, n = e / 8 * 64 + e % 8 * 8 + lane % 4 * 2;
+  const float* from =
+      a.initial_state + ((u.sequence * a.heads + u.head(p, w)) * a.head_dim + row0) * a.state;
+  float v[4] = {};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int row = r + i / 2 * 8, column = n + i % 2;
+    if (row < min(64, static_cast<int>(a.head_dim) - row0) && column < a.state) {
+      v[i] = from[row * a.state + column];
+    }
+  }
+  return make_float4(v[0], v[1], v[2], v[3]);
+}
+
 /// Where a consumer thread reads and writes inside the swizzled panels. Offsets of one 16-byte
 /// piece differ from those of another by an exclusive-or, so each pattern needs one register.
 struct PanelOffsets {
@@ -63,8 +82,9 @@ struct PanelOffsets {
   std::uint32_t straight;    ///< ldmatrix, stmatrix in the order of the accumulators
   std::uint32_t row;         ///< the thread's 16-byte piece of a row
 
-  __device__ PanelOffsets(int warp, int lane) {
-    const int i = lane / 8, l = lane % 8;
+  /// `thread`: of a warpgroup, or of the block.
+  __device__ explicit PanelOffsets(unsigned thread) {
+    const unsigned warp = thread / 32 % 4, i = thread / 8 % 4, l = thread % 8;
     transposed = ((i >> 1) * 8 + l) * 128 + (((2 * warp + (i & 1)) ^ l) * 16);
     straight = (warp * 16 + (i & 1) * 8 + l) * 128 + (((i >> 1) ^ l) * 16);
     row = (warp * 16 + i) * 128 + ((l ^ i) * 16);
@@ -139,30 +159,37 @@ __device__ __forceinline__ void add_to_state(float (&s)[kPanels][32], std::uint3
 template <typename T>
 __device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
                                                float cs0, float cs1, std::uint32_t csd,
-                                               int warp, int lane) {
-  const int t = lane / 4, s = (lane % 4) * 2;  // within the diagonal block
+                                               unsigned thread) {
+  const unsigned warp = thread / 32 % 4;
+  const unsigned t = thread % 32 / 4, s = thread % 4 * 2;  // within the diagonal block
+  float2 e[2] = {sm90::load_shared8(csd), sm90::load_shared8(csd + 32)};
 #pragma unroll
-  for (int k = 0; k < 4; ++k) {
+  for (unsigned k = 0; k < 4; ++k) {
+    float2 next[2] = {};
+    if (k < 3) {
+      next[0] = sm90::load_shared8(csd + (k + 1) * 64);
+      next[1] = sm90::load_shared8(csd + (k + 1) * 64 + 32);
+    }
     if (k > warp) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) m[k][i] = 0;
-      continue;
-    }
+    } else {
 #pragma unroll
-    for (int h = 0; h < 2; ++h) {
-      const float2 e = sm90::load_shared8(csd + (16 * k + 8 * h) * 4);
-      const float* v = &g[(2 * k + h) * 4];
-      float a0 = v[0] * sm90::exp2_fast(cs0 - e.x), a1 = v[1] * sm90::exp2_fast(cs0 - e.y);
-      float b0 = v[2] * sm90::exp2_fast(cs1 - e.x), b1 = v[3] * sm90::exp2_fast(cs1 - e.y);
-      if (k == warp) {  // rows t and t + 8, columns 8·h + s and the next
-        a0 = h == 0 && s <= t ? a0 : 0.0F;
-        a1 = h == 0 && s + 1 <= t ? a1 : 0.0F;
-        b0 = h == 0 || s <= t ? b0 : 0.0F;
-        b1 = h == 0 || s + 1 <= t ? b1 : 0.0F;
+      for (int h = 0; h < 2; ++h) {
+        const float* v = &g[(2 * k + h) * 4];
+        float a0 = v[0] * sm90::exp2_fast(cs0 - e[h].x), a1 = v[1] * sm90::exp2_fast(cs0 - e[h].y);
+        float b0 = v[2] * sm90::exp2_fast(cs1 - e[h].x), b1 = v[3] * sm90::exp2_fast(cs1 - e[h].y);
+        if (k == warp) {  // rows t and t + 8, columns 8·h + s and the next
+          a0 = h == 0 && s <= t ? a0 : 0.0F;
+          a1 = h == 0 && s + 1 <= t ? a1 : 0.0F;
+          b0 = h == 0 || s <= t ? b0 : 0.0F;
+          b1 = h == 0 || s + 1 <= t ? b1 : 0.0F;
+        }
+        m[k][2 * h] = pack2<T>(a0, a1);
+        m[k][2 * h + 1] = pack2<T>(b0, b1);
       }
-      m[k][2 * h] = pack2<T>(a0, a1);
-      m[k][2 * h + 1] = pack2<T>(b0, b1);
     }
+    e[0] = next[0], e[1] = next[1];
   }
 }
 
@@ -176,28 +203,27 @@ __device__ __forceinline__ void scale_rows(float (&y)[32], float cs0, float cs1)
   }
 }
 
-/// (y + D·x) · SiLU(z) in 16 bits over the warp's own rows of the X panel; x as ldmatrix gives it
-/// from there, z at `at` + gate.
+/// (y + D·x) · SiLU(z) in 16 bits, in the place of x. x: the warp's own rows as ldmatrix gives
+/// them; z: where it would read those of the gate.
 template <typename T, bool kGate>
-__device__ __forceinline__ void outputs_to_shared(const float (&y)[32], std::uint32_t (&x)[4][4],
-                                                  std::uint32_t at, int gate, float skip) {
+__device__ __forceinline__ void finish_outputs(std::uint32_t (&x)[4][4], const float (&y)[32],
+                                               std::uint32_t z, float skip) {
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
-    std::uint32_t z[4];
-    if constexpr (kGate) sm90::ldmatrix_x4(z, (at ^ (j * 32)) + gate);
+    std::uint32_t gate[4];
+    if constexpr (kGate) sm90::ldmatrix_x4(gate, z ^ (j * 32));
 #pragma unroll
     for (int i = 0; i < 4; ++i) {  // row half i % 2, column block 2j + i / 2
       const float2 v = unpack2<T>(x[j][i]);
       float lo = fmaf(skip, v.x, y[8 * j + 2 * i]);
       float hi = fmaf(skip, v.y, y[8 * j + 2 * i + 1]);
       if constexpr (kGate) {
-        const float2 g = unpack2<T>(z[i]);
+        const float2 g = unpack2<T>(gate[i]);
         lo *= silu(g.x);
         hi *= silu(g.y);
       }
       x[j][i] = pack2<T>(lo, hi);
     }
-    sm90::stmatrix_x4(at ^ (j * 32), x[j][0], x[j][1], x[j][2], x[j][3]);
   }
 }
 
@@ -209,22 +235,32 @@ struct OutputRows {
 
   __device__ OutputRows(const HopperParams& p, const HopperUnit& u, int w) {
     const SsdArgs& a = p.args;
-    const int t = static_cast<int>(threadIdx.x), row = t / 32 % 4 * 16 + t % 32 / 8;
+    const unsigned t = threadIdx.x, row = t / 32 % 4 * 16 + t % 32 / 8;
     const std::int64_t column = static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + u.row0(p, w);
     out = static_cast<T*>(a.out.data) + u.batch * a.out.batch_stride +
           (u.start + row) * a.out.row_stride + column + t % 8 * 8;
-    rows = u.rows - row;
+    rows = u.rows - static_cast<int>(row);
     if (p.out_vector && columns(p, u.row0(p, w)) <= 0) rows = 0;
   }
-  /// Of the lane's piece on.
+  /// From the lane's piece on.
   static __device__ int columns(const HopperParams& p, int row0) {
-    return min(64, static_cast<int>(p.args.head_dim) - row0) - sm90::thread_again() % 8 * 8;
+    return min(64, static_cast<int>(p.args.head_dim) - row0) -
+           static_cast<int>(sm90::thread_again() % 8 * 8);
   }
-  /// The next chunk's rows, which stand in shared memory with the lane's pieces from `at` on.
-  __device__ __forceinline__ void store(const HopperParams& p, std::uint32_t at, int w) {
+  /// The next chunk's rows, through their place in a panel.
+  __device__ __forceinline__ void store(const HopperParams& p, const std::uint32_t (&o)[4][4],
+                                        std::uint32_t panel, int w) {
+    const PanelOffsets offsets(sm90::thread_again());
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      sm90::stmatrix_x4((panel + offsets.straight) ^ (j * 32), o[j][0], o[j][1], o[j][2], o[j][3]);
+    }
+    __syncwarp();
     uint4 v[4];
 #pragma unroll
-    for (int i = 0; i < 4; ++i) v[i] = sm90::load_shared16((at ^ ((i & 1) * 64)) + i * 512);
+    for (int i = 0; i < 4; ++i) {
+      v[i] = sm90::load_shared16(((panel + offsets.row) ^ ((i & 1) * 64)) + i * 512);
+    }
     const std::int64_t stride = p.args.out.row_stride;
     if (p.out_vector) {
 #pragma unroll
@@ -239,7 +275,7 @@ struct OutputRows {
   }
   __device__ __forceinline__ void store_elements(const HopperParams& p, const uint4 (&v)[4],
                                                  int w) const {
-    const HopperUnit u(p, p.plan.warpgroups, true);
+    const HopperUnit u(p, static_cast<int>(p.plan.warpgroups), true);
     const int count = columns(p, u.row0(p, w));
     auto* o = reinterpret_cast<std::uint16_t*>(out);
 #pragma unroll

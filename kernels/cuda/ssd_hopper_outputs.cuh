@@ -28,7 +28,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     const HopperUnit u(p, kWarpgroups, true);
     chunks = u.chunks;
     if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
-      const float4* from = segment_state<kWarpgroups, kPanels>(p, u.segment, w, thread);
+      const float4* from = Workspace<kWarpgroups, kPanels>::segment(p, u.segment, w, thread);
 #pragma unroll
       for (int e = 0; e < kPanels * 8; ++e) {
         const float4 v = from[e * 128];
@@ -46,9 +46,8 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     }
   }
   const auto hand_on = [&](int n) {  // S before chunk n
-    const int t = sm90::thread_again();
     state_to_shared<T, kPanels>(s, base + Layout::kState + (2 * w + (n & 1)) * Layout::kStateBytes +
-                                       PanelOffsets(t / 32 % 4, t % 32).straight);
+                                       PanelOffsets(sm90::thread_again()).straight);
     sm90::fence_async();
     sm90::mbarrier_arrive(handed + (n & 1) * 8);
   };
@@ -57,9 +56,9 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
   std::uint32_t phase = 0;
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
-    const int t = sm90::thread_again();
+    const unsigned t = sm90::thread_again();
     const std::uint32_t x = base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes +
-                            PanelOffsets(t / 32 % 4, t % 32).transposed;
+                            PanelOffsets(t).transposed;
     const std::uint32_t now = times + stage * Layout::kTimesStage;
     sm90::mbarrier_wait(full + stage * 8, phase);
     if constexpr (!kBulk) sm90::fence_async();
@@ -78,8 +77,8 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
   }
   const HopperUnit u(p, kWarpgroups, true);
   if (a.final_state && u.segment == p.plan.segments - 1) {
-    const int t = sm90::thread_again();
-    state_copy<kPanels, false>(p, u, s, a.final_state, w, t % 128);
+    state_copy<kPanels, false>(p, u, s, a.final_state, w,
+                               static_cast<int>(sm90::thread_again() % 128));
   }
 }
 
@@ -104,7 +103,19 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     }
     sm90::wgmma_commit();
   };
-  // C Bᵀ of the next chunk is on its way while the outputs of this one leave.
+  const auto panel_x = [&](int at) {
+    return base + at * Layout::kStage + Layout::kX + w * sm90::kPanelBytes;
+  };
+  // C Bᵀ of the next chunk is computed while the outputs of this one are put together; these leave,
+  // in the place of X, while the next M X is computed, if there are stages enough to wait so long.
+  constexpr bool kLate = Layout::kStages > 2;
+  std::uint32_t o[4][4];
+  const auto store = [&](int at) {
+    sm90::group_barrier(1 + w, 128);  // every warp's M X, which reads all of X, is complete
+    out.store(p, o, panel_x(at), w);
+    __syncwarp();
+    if (sm90::thread_again() % 32 == 0) sm90::mbarrier_arrive(empty + at * 8);
+  };
   if (chunks > 0) {
     sm90::mbarrier_wait(full, 0);
     if constexpr (!kBulk) sm90::fence_async();
@@ -113,65 +124,58 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }
-  int stage = 0;
+  int stage = 0, before = 0;
   std::uint32_t phase = 0;
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const std::uint32_t tile = base + stage * Layout::kStage;
-    const std::uint32_t release = empty + stage * 8;
+    const std::uint32_t now =
+        base + Layout::kTimes + stage * Layout::kTimesStage + w * kTimesFloats * 4;
+    const unsigned t = sm90::thread_again();
+    const float cs0 = sm90::load_shared4(now + kTimesSums * 4 + t / 32 % 4 * 64 + t % 32 / 4 * 4);
+    const float cs1 =
+        sm90::load_shared4(now + kTimesSums * 4 + t / 32 % 4 * 64 + t % 32 / 4 * 4 + 32);
+    // Also: the state's warpgroup has read the X of the chunk before.
     sm90::mbarrier_wait(handed + (chunk & 1) * 8, (chunk >> 1) & 1);
     sm90::wgmma_fence();
     product_c(y, tile, base + Layout::kState + (2 * w + (chunk & 1)) * Layout::kStateBytes);
     std::uint32_t m[4][4];
-    {
-      const std::uint32_t now =
-          base + Layout::kTimes + stage * Layout::kTimesStage + w * kTimesFloats * 4;
-      const int t = sm90::thread_again(), lane = t % 32, warp = t / 32 % 4;
-      const float cs0 = sm90::load_shared4(now + (kTimesSums + warp * 16 + lane / 4) * 4);
-      const float cs1 = sm90::load_shared4(now + (kTimesSums + warp * 16 + lane / 4 + 8) * 4);
-      decayed_scores<T>(m, g, cs0, cs1, now + (kTimesLogs + lane % 4 * 2) * 4, warp, lane);
-      sm90::wgmma_wait<0>();
-      sm90::pin(y);
-      sm90::mbarrier_arrive(taken + (chunk & 1) * 8);
-      scale_rows(y, cs0, cs1);
-    }
-    const std::uint32_t tile_x = tile + Layout::kX + w * sm90::kPanelBytes;
-    const std::uint64_t x = sm90::panel_descriptor(tile_x);
+    decayed_scores<T>(m, g, cs0, cs1, now + kTimesLogs * 4 + t % 4 * 8, t);
+    sm90::wgmma_wait<0>();
+    sm90::pin(y);
+    sm90::mbarrier_arrive(taken + (chunk & 1) * 8);
+    scale_rows(y, cs0, cs1);
+    const std::uint64_t x = sm90::panel_descriptor(panel_x(stage));
     sm90::wgmma_fence();
 #pragma unroll
     for (int k = 0; k < 4; ++k) sm90::wgmma_rs<T, true>(y, m[k], x + k * 128, 1);
     sm90::wgmma_commit();
-    std::uint32_t own[4][4];  // of X, for D·x
-    {
-      const int t = sm90::thread_again();
-      const std::uint32_t at = tile_x + PanelOffsets(t / 32 % 4, t % 32).straight;
+    if (kLate && chunk > 0) store(before);
+    const std::uint32_t own = panel_x(stage) + PanelOffsets(sm90::thread_again()).straight;
 #pragma unroll
-      for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(own[j], at ^ (j * 32));
-    }
-    const bool more = chunk + 1 < chunks;
-    if (more && ++stage == Layout::kStages) stage = 0, phase ^= 1U;
-    sm90::wgmma_wait<0>();
-    sm90::pin(y);
-    if (more) {
+    for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(o[j], own ^ (j * 32));
+    before = stage;
+    if (chunk + 1 < chunks) {
+      if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
       sm90::mbarrier_wait(full + stage * 8, phase);
       if constexpr (!kBulk) sm90::fence_async();
     }
+    sm90::wgmma_wait<0>();
+    sm90::pin(y);
     const std::uint32_t ahead = base + stage * Layout::kStage;  // the last product goes unused
     sm90::wgmma_fence();
     product_c(g, ahead, ahead + Layout::kB);
-    // The outputs take the place of X: its other readers are this warpgroup and the state's, which
-    // has read it once it hands on the next state.
-    sm90::group_barrier(1 + w, 128);
-    sm90::mbarrier_wait(handed + ((chunk + 1) & 1) * 8, ((chunk + 1) >> 1) & 1);
-    const int t = sm90::thread_again();
-    const PanelOffsets offsets(t / 32 % 4, t % 32);
-    outputs_to_shared<T, kGate>(y, own, tile_x + offsets.straight, Layout::kZ - Layout::kX, skip);
-    __syncwarp();
-    out.store(p, tile_x + offsets.row, w);
+    finish_outputs<T, kGate>(o, y, own + Layout::kZ - Layout::kX, skip);
+    if constexpr (!kLate) {
+      sm90::mbarrier_wait(handed + ((chunk + 1) & 1) * 8, ((chunk + 1) >> 1) & 1);
+      store(before);
+    }
     sm90::wgmma_wait<0>();
     sm90::pin(g);
-    __syncwarp();
-    if (t % 32 == 0) sm90::mbarrier_arrive(release);
+  }
+  if (kLate && chunks > 0) {
+    sm90::mbarrier_wait(handed + (chunks & 1) * 8, (chunks >> 1) & 1);
+    store(before);
   }
 }
 

@@ -262,17 +262,17 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
   }
 }
 
-/// Feeds the ring. Three warps take turns in summing dt; x, b and c come through the bulk copy
-/// engine (started by the fourth) or through all four warps.
+/// Feeds the ring. Up to three warps take turns in summing dt; x, b and c come through the bulk
+/// copy engine (started by the fourth) or through all four warps.
 template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
 __device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
                                                 std::uint32_t base, int tid) {
   using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  constexpr int kTurns = 3;
+  constexpr int kTurns = Layout::kStages;  // so that each warp sees every phase of its stage
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const int lane = tid % 32, warp = __shfl_sync(0xffffffffU, tid / 32, 0);
   const int chunks = u.chunks, rows = u.rows;
-  if (kBulk && warp == kTurns) {
+  if (kBulk && warp == 3) {
     if (lane == 0) copy_role<kWarpgroups, kPanels, kOutputs, kGate>(p, u, base);
     return;
   }
@@ -283,8 +283,10 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
   const auto load = [&](int n) {
     if (n < chunks) times.load(p, chunk_at<kOutputs>(n, chunks), left_at(n), lane);
   };
+  static_assert(kTurns <= 3);
   if (warp < kTurns) load(warp);
   if constexpr (kBulk) {
+    if (warp >= kTurns) return;
 #pragma unroll 1
     for (int n = warp; n < chunks; n += kTurns) {
       const int stage = n % Layout::kStages;
