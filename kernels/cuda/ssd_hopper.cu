@@ -15,8 +15,8 @@ template <int kWarpgroups, int kPanels, bool kOutputs>
 struct Shape {
   static constexpr int kThreads = 128 * (1 + kWarpgroups * (kOutputs ? 2 : 1));
   static constexpr int kBlocks = !kOutputs && kPanels <= 2 ? 2 : 1;  // per multiprocessor
-  static constexpr int kProducer = kPanels > 2 || kOutputs ? 40 : 32;
-  static constexpr int kState = kPanels > 2 ? 232 : 104;
+  static constexpr int kProducer = kPanels > 2 ? 40 : 32;
+  static constexpr int kState = kPanels > 2 ? 232 : kOutputs ? 112 : 104;
   static constexpr int kOutput = kPanels > 2 ? 232 : 112;
 };
 
@@ -42,13 +42,15 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
     if constexpr (kBulk) {
       sm90::prefetch_map(&p.x_map), sm90::prefetch_map(&p.b_map), sm90::prefetch_map(&p.c_map);
     }
-    prepare_ring<Layout>(base, kBulk ? 33 : 256, kWarpgroups * 8);
-    for (int i = 0; i < kWarpgroups * 4; ++i) {
+    prepare_ring<Layout>(base, kBulk ? 33 : 256, kWarpgroups * 5);
+    for (int i = 0; i < kWarpgroups * 6; ++i) {  // the state's and the outputs'
       sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
     }
     sm90::fence_async();
   }
   __syncthreads();
+  if (p.plan.segments == 1) sm90::wait_for_predecessor();
+  sm90::release_successor();
   const HopperUnit u(p, kWarpgroups, true);
   const int group = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 128, 0);
   const int thread = static_cast<int>(threadIdx.x) % 128;
@@ -58,7 +60,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
   } else {
     const int w = (group - 1) % kWarpgroups;
     if (w >= u.pairs) {
-      idle_role<Layout>(u.chunks, base, thread % 32);
+      idle_role<Layout>(u.chunks, base, group <= kWarpgroups ? thread % 32 == 0 : thread == 0);
     } else if (group <= kWarpgroups) {
       sm90::registers_raise<Registers::kState>();
       // What the outputs need of the states' launch reaches them through this warpgroup.
@@ -87,7 +89,8 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
     sm90::fence_async();
   }
   __syncthreads();
-  sm90::release_successor();
+  sm90::wait_for_predecessor();
+  sm90::release_successor();  // after the wait: the outputs read what this launch reads
   const int thread = static_cast<int>(threadIdx.x) % 128;
   const int w = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 128, 0) - 1;
   if (w < 0) {
@@ -101,14 +104,16 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
     if (w < u.pairs) {
       stretch_state<T, kWarpgroups, kPanels, kBulk>(p, u.chunks, base, w);
     } else {
-      idle_role<Layout>(u.chunks, base, thread % 32);
+      idle_role<Layout>(u.chunks, base, thread % 32 == 0);
     }
     sm90::cluster_barrier();
     const HopperUnit again(p, kWarpgroups, false);
     if (w < again.pairs) {
-      carry_states<kWarpgroups, kPanels>(p, again, w, static_cast<int>(threadIdx.x % 128));
+      carry_states<kWarpgroups, kPanels>(p, again, base, base + Layout::kTimes, w,
+                                         static_cast<int>(threadIdx.x % 128));
     }
   }
+  sm90::cluster_barrier();
 #endif
 }
 
@@ -163,7 +168,7 @@ void launch_states(const HopperParams& p, cudaStream_t stream) {
   static const cudaError_t prepared = allow(kernel, Layout::kBytes);
   check(prepared, "ssd: shared memory");
   launch<Layout>(kernel, p, (p.plan.segments - 1) * p.plan.stretches,
-                 Shape<kWarpgroups, kPanels, false>::kThreads, true, false, stream);
+                 Shape<kWarpgroups, kPanels, false>::kThreads, true, p.overlap, stream);
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
@@ -173,7 +178,7 @@ void launch_outputs(const HopperParams& p, cudaStream_t stream) {
   static const cudaError_t prepared = allow(kernel, Layout::kBytes);
   check(prepared, "ssd: shared memory");
   launch<Layout>(kernel, p, p.plan.segments, Shape<kWarpgroups, kPanels, true>::kThreads, false,
-                 p.plan.segments > 1, stream);
+                 p.overlap || p.plan.segments > 1, stream);
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
@@ -266,9 +271,9 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
   plan.chunks_per_segment = (plan.chunks + segments - 1) / segments;
   plan.segments = (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment;
   // As many stretches per segment as fit on the card at once: a cluster lies within one of the
-  // card's parts of 16 multiprocessors or a few more.
+  // card's parts of about 18 multiprocessors, of which 16 are counted on.
   for (std::int64_t n = 2; plan.segments > 1 && n * (plan.segments - 1) <= most; ++n) {
-    const std::int64_t clusters = processors / 16 * (16 * blocks / (n * (plan.segments - 1)));
+    const std::int64_t clusters = processors / 18 * (16 * blocks / (n * (plan.segments - 1)));
     if (clusters < units || plan.chunks_per_segment < n) break;
     plan.stretches = n;
   }
@@ -278,12 +283,11 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
 
 std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan) {
   if (plan.segments == 1) return 0;
-  const std::int64_t stretches = (plan.segments - 1) * plan.stretches;
-  const std::int64_t state = plan.panels * 64 * 64, pairs = plan.tiles * plan.warpgroups;
-  return static_cast<std::size_t>(((plan.segments + stretches) * state + stretches) * pairs);
+  return static_cast<std::size_t>(plan.segments * plan.tiles * plan.warpgroups * plan.panels) *
+         (64 * 64);
 }
 
-void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream) {
+void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where) {
   const auto width = [&](const ConstRows& r, std::int64_t inner) {
     const auto fits = [&](int bytes) {
       return reinterpret_cast<std::uintptr_t>(r.data) % bytes == 0 &&
@@ -309,7 +313,8 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream) {
   p.z_bytes = args.z ? width(args.z, args.head_dim) : 16;
   p.out_vector = width(args.out, args.head_dim) == 16;
   p.states = static_cast<float*>(args.workspace);
-  const auto s = static_cast<cudaStream_t>(stream);
+  const auto s = static_cast<cudaStream_t>(where.stream);
+  p.overlap = where.overlap;
   if (args.dtype == DType::bf16) {
     run_dtype<bf16>(p, s);
   } else {

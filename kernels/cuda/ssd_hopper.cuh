@@ -3,6 +3,7 @@
 #include <cuda.h>
 
 #include "kernels/cuda/ssd_common.cuh"
+#include "kernels/launch.hpp"
 #include "kernels/ssd.hpp"
 
 namespace ssmprof::kernels::cuda {
@@ -37,7 +38,7 @@ std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan);
 /// Chunked SSD with the state resident in the accumulators of the warpgroup matrix products. One
 /// launch; two when the time is split: the states of the segments, carried from one to the next
 /// within a cluster, then the outputs.
-void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream);
+void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where);
 
 namespace ssd_detail {
 
@@ -50,6 +51,7 @@ struct HopperParams {
   bool bulk;                               ///< x, b and c come through the bulk copy engine
   int x_bytes, b_bytes, c_bytes, z_bytes;  ///< width of an aligned access: 16, 4 or 2
   bool out_vector;                         ///< 16-byte stores of out
+  bool overlap;                            ///< with the launch before
   float* states;                           ///< workspace: state at the start of each segment
 };
 

@@ -128,68 +128,81 @@ __device__ __forceinline__ void scaled_x(std::uint32_t (&f)[kSteps][4], std::uin
   }
 }
 
-/// S += (X · factors · scale)ᵀ B, complete on return. Half of the chunk at a time, for the sake of
-/// registers: the other warpgroups keep the tensor cores busy.
+/// Starts S += Fᵀ B over half of the chunk's tokens, F as scaled_x gives it.
 template <typename T, int kPanels>
-__device__ __forceinline__ void add_to_state(float (&s)[kPanels][32], std::uint32_t x,
-                                             std::uint32_t b, std::uint32_t factors, float scale) {
+__device__ __forceinline__ void add_half(float (&s)[kPanels][32], const std::uint32_t (&f)[2][4],
+                                         std::uint32_t b, int half) {
   const std::uint64_t right = sm90::panel_descriptor(b);
+  sm90::wgmma_fence();
 #pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    std::uint32_t f[2][4];
-    scaled_x<T>(f, x + half * 4096, factors + half * 128, scale);
-    sm90::wgmma_fence();
+  for (int q = 0; q < kPanels; ++q) {
 #pragma unroll
-    for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-      for (int k = 0; k < 2; ++k) {
-        sm90::wgmma_rs<T, true>(s[q], f[k],
-                                right + q * (sm90::kPanelBytes / 16) + (2 * half + k) * 128, 1);
-      }
+    for (int k = 0; k < 2; ++k) {
+      sm90::wgmma_rs<T, true>(s[q], f[k],
+                              right + q * (sm90::kPanelBytes / 16) + (2 * half + k) * 128, 1);
     }
-    sm90::wgmma_commit();
-    sm90::wgmma_wait<0>();
+  }
+  sm90::wgmma_commit();
+}
+
+template <int kPanels>
+__device__ __forceinline__ void finish_state(float (&s)[kPanels][32]) {
+  sm90::wgmma_wait<0>();
 #pragma unroll
-    for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
+  for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
+}
+
+/// M as the left operand from C·Bᵀ in accumulators, of warp kWarp. cs0, cs1: of the thread's rows;
+/// csd: cs' in shared memory, advanced by the thread's pair of columns.
+template <typename T, int kWarp>
+__device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
+                                               float cs0, float cs1, std::uint32_t csd,
+                                               unsigned lane) {
+  const unsigned t = lane / 4, s = lane % 4 * 2;  // within the diagonal block
+#pragma unroll
+  for (int k = 0; k <= kWarp; ++k) {
+#pragma unroll
+    for (int h = 0; h < 2; ++h) {
+      const float2 e = sm90::load_shared8(csd + (16 * k + 8 * h) * 4);
+      const float* v = &g[(2 * k + h) * 4];
+      float a0 = 0.0F, a1 = 0.0F;
+      if (k < kWarp || h == 0) {
+        a0 = v[0] * sm90::exp2_fast(cs0 - e.x), a1 = v[1] * sm90::exp2_fast(cs0 - e.y);
+      }
+      float b0 = v[2] * sm90::exp2_fast(cs1 - e.x), b1 = v[3] * sm90::exp2_fast(cs1 - e.y);
+      if (k == kWarp) {  // rows t and t + 8, columns 8·h + s and the next
+        if (h == 0) {
+          a0 = s <= t ? a0 : 0.0F;
+          a1 = s + 1 <= t ? a1 : 0.0F;
+        } else {
+          b0 = s <= t ? b0 : 0.0F;
+          b1 = s + 1 <= t ? b1 : 0.0F;
+        }
+      }
+      m[k][2 * h] = pack2<T>(a0, a1);
+      m[k][2 * h + 1] = pack2<T>(b0, b1);
+    }
+  }
+#pragma unroll
+  for (int k = kWarp + 1; k < 4; ++k) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) m[k][i] = 0;
   }
 }
 
-/// M as the left operand from C·Bᵀ in accumulators. cs0, cs1: of the thread's rows; csd: cs' in
-/// shared memory, advanced by the thread's pair of columns.
 template <typename T>
 __device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
-                                               float cs0, float cs1, std::uint32_t csd,
-                                               unsigned thread) {
-  const unsigned warp = thread / 32 % 4;
-  const unsigned t = thread % 32 / 4, s = thread % 4 * 2;  // within the diagonal block
-  float2 e[2] = {sm90::load_shared8(csd), sm90::load_shared8(csd + 32)};
-#pragma unroll
-  for (unsigned k = 0; k < 4; ++k) {
-    float2 next[2] = {};
-    if (k < 3) {
-      next[0] = sm90::load_shared8(csd + (k + 1) * 64);
-      next[1] = sm90::load_shared8(csd + (k + 1) * 64 + 32);
-    }
-    if (k > warp) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) m[k][i] = 0;
-    } else {
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        const float* v = &g[(2 * k + h) * 4];
-        float a0 = v[0] * sm90::exp2_fast(cs0 - e[h].x), a1 = v[1] * sm90::exp2_fast(cs0 - e[h].y);
-        float b0 = v[2] * sm90::exp2_fast(cs1 - e[h].x), b1 = v[3] * sm90::exp2_fast(cs1 - e[h].y);
-        if (k == warp) {  // rows t and t + 8, columns 8·h + s and the next
-          a0 = h == 0 && s <= t ? a0 : 0.0F;
-          a1 = h == 0 && s + 1 <= t ? a1 : 0.0F;
-          b0 = h == 0 || s <= t ? b0 : 0.0F;
-          b1 = h == 0 || s + 1 <= t ? b1 : 0.0F;
-        }
-        m[k][2 * h] = pack2<T>(a0, a1);
-        m[k][2 * h + 1] = pack2<T>(b0, b1);
-      }
-    }
-    e[0] = next[0], e[1] = next[1];
+                                               float cs0, float cs1, std::uint32_t csd, int warp,
+                                               unsigned lane) {
+  // A piece of code per warp, so that no branch keeps the blocks apart.
+  if (warp == 0) {
+    decayed_scores<T, 0>(m, g, cs0, cs1, csd, lane);
+  } else if (warp == 1) {
+    decayed_scores<T, 1>(m, g, cs0, cs1, csd, lane);
+  } else if (warp == 2) {
+    decayed_scores<T, 2>(m, g, cs0, cs1, csd, lane);
+  } else {
+    decayed_scores<T, 3>(m, g, cs0, cs1, csd, lane);
   }
 }
 
@@ -226,71 +239,5 @@ __device__ __forceinline__ void finish_outputs(std::uint32_t (&x)[4][4], const f
     }
   }
 }
-
-/// Where a warp's 16 rows of a chunk go in memory: a row per 8 lanes, 16 bytes per lane.
-template <typename T>
-struct OutputRows {
-  T* out;    ///< the lane's piece of its first row
-  int rows;  ///< to the end of the sequence, counted from there
-
-  __device__ OutputRows(const HopperParams& p, const HopperUnit& u, int w) {
-    const SsdArgs& a = p.args;
-    const unsigned t = threadIdx.x, row = t / 32 % 4 * 16 + t % 32 / 8;
-    const std::int64_t column = static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + u.row0(p, w);
-    out = static_cast<T*>(a.out.data) + u.batch * a.out.batch_stride +
-          (u.start + row) * a.out.row_stride + column + t % 8 * 8;
-    rows = u.rows - static_cast<int>(row);
-    if (p.out_vector && columns(p, u.row0(p, w)) <= 0) rows = 0;
-  }
-  /// From the lane's piece on.
-  static __device__ int columns(const HopperParams& p, int row0) {
-    return min(64, static_cast<int>(p.args.head_dim) - row0) -
-           static_cast<int>(sm90::thread_again() % 8 * 8);
-  }
-  /// The next chunk's rows, through their place in a panel.
-  __device__ __forceinline__ void store(const HopperParams& p, const std::uint32_t (&o)[4][4],
-                                        std::uint32_t panel, int w) {
-    const PanelOffsets offsets(sm90::thread_again());
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      sm90::stmatrix_x4((panel + offsets.straight) ^ (j * 32), o[j][0], o[j][1], o[j][2], o[j][3]);
-    }
-    __syncwarp();
-    uint4 v[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      v[i] = sm90::load_shared16(((panel + offsets.row) ^ ((i & 1) * 64)) + i * 512);
-    }
-    const std::int64_t stride = p.args.out.row_stride;
-    if (p.out_vector) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        if (i * 4 < rows) *reinterpret_cast<uint4*>(out + i * 4 * stride) = v[i];
-      }
-    } else {
-      store_elements(p, v, w);
-    }
-    out += kSsdChunk * stride;
-    rows -= static_cast<int>(kSsdChunk);
-  }
-  __device__ __forceinline__ void store_elements(const HopperParams& p, const uint4 (&v)[4],
-                                                 int w) const {
-    const HopperUnit u(p, static_cast<int>(p.plan.warpgroups), true);
-    const int count = columns(p, u.row0(p, w));
-    auto* o = reinterpret_cast<std::uint16_t*>(out);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int limit = i * 4 < rows ? count : 0;
-      const std::uint32_t words[4] = {v[i].x, v[i].y, v[i].z, v[i].w};
-#pragma unroll
-      for (int k = 0; k < 8; ++k) {
-        if (k < limit) {
-          o[i * 4 * p.args.out.row_stride + k] =
-              static_cast<std::uint16_t>(words[k / 2] >> (16 * (k % 2)));
-        }
-      }
-    }
-  }
-};
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail

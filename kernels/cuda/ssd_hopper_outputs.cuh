@@ -28,7 +28,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     const HopperUnit u(p, kWarpgroups, true);
     chunks = u.chunks;
     if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
-      const float4* from = Workspace<kWarpgroups, kPanels>::segment(p, u.segment, w, thread);
+      const float4* from = segment_state<kWarpgroups, kPanels>(p, u.segment, w, thread);
 #pragma unroll
       for (int e = 0; e < kPanels * 8; ++e) {
         const float4 v = from[e * 128];
@@ -54,24 +54,40 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
   hand_on(0);
   int stage = 0;
   std::uint32_t phase = 0;
-#pragma unroll 1
-  for (int chunk = 0; chunk < chunks; ++chunk) {
+  // Half of a chunk is scaled while the tensor cores work on the other.
+  std::uint32_t first[2][4], second[2][4];
+  const auto scale_half = [&](std::uint32_t(&f)[2][4], int half) {
     const unsigned t = sm90::thread_again();
-    const std::uint32_t x = base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes +
-                            PanelOffsets(t).transposed;
-    const std::uint32_t now = times + stage * Layout::kTimesStage;
+    scaled_x<T>(f,
+                base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + half * 4096 +
+                    PanelOffsets(t).transposed,
+                times + stage * Layout::kTimesStage + half * 128 + t % 4 * 8, 1.0F);
+  };
+  const auto begin = [&] {
     sm90::mbarrier_wait(full + stage * 8, phase);
     if constexpr (!kBulk) sm90::fence_async();
-    const float keep = sm90::exp2_fast(sm90::load_shared4(now + (kTimesSums + 63) * 4));
+    scale_half(first, 0);
+  };
+  if (chunks > 0) begin();
+#pragma unroll 1
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    const std::uint32_t b = base + stage * Layout::kStage + Layout::kB;
+    const std::uint32_t release = empty + stage * 8;
+    const float keep = sm90::exp2_fast(
+        sm90::load_shared4(times + stage * Layout::kTimesStage + (kTimesSums + 63) * 4));
 #pragma unroll
     for (int q = 0; q < kPanels; ++q) {
 #pragma unroll
       for (int i = 0; i < 32; ++i) s[q][i] *= keep;
     }
-    add_to_state<T, kPanels>(s, x, base + stage * Layout::kStage + Layout::kB, now + t % 4 * 8,
-                             1.0F);
-    if (t % 32 == 0) sm90::mbarrier_arrive(empty + stage * 8);
+    add_half<T, kPanels>(s, first, b, 0);
+    scale_half(second, 1);
+    add_half<T, kPanels>(s, second, b, 1);
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
+    sm90::wgmma_wait<1>();
+    if (chunk + 1 < chunks) begin();
+    finish_state<kPanels>(s);
+    if (sm90::thread_again() % 32 == 0) sm90::mbarrier_arrive(release);
     if (chunk > 0) sm90::mbarrier_wait(taken + ((chunk + 1) & 1) * 8, ((chunk - 1) >> 1) & 1);
     hand_on(chunk + 1);
   }
@@ -87,12 +103,13 @@ template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
 __device__ __forceinline__ void outputs_role(const HopperParams& p, const HopperUnit& u,
                                              std::uint32_t base, int w) {
   using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
-  const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
+  const std::uint32_t full = base + Layout::kBarriers;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
+  const std::uint32_t ready = base + Layout::kReadyBarriers + w * 16;
+  const int warp = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 32 % 4, 0);
   const int chunks = u.chunks;
   const float skip = p.args.d ? p.args.d[u.head(p, w)] : 0.0F;
-  OutputRows<T> out(p, u, w);
-  float g[32], y[32];
+  float g[32], y[32], cs[2];  // cs of the thread's rows
   const auto product_c = [&](float(&d)[32], std::uint32_t tile, std::uint32_t right) {
     const std::uint64_t c = sm90::panel_descriptor(tile + Layout::kC);
     const std::uint64_t r = sm90::panel_descriptor(right);
@@ -103,85 +120,77 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     }
     sm90::wgmma_commit();
   };
-  const auto panel_x = [&](int at) {
-    return base + at * Layout::kStage + Layout::kX + w * sm90::kPanelBytes;
+  const auto times = [&](int stage) {
+    return base + Layout::kTimes + stage * Layout::kTimesStage + w * kTimesFloats * 4;
   };
-  // C Bᵀ of the next chunk is computed while the outputs of this one are put together; these leave,
-  // in the place of X, while the next M X is computed, if there are stages enough to wait so long.
-  constexpr bool kLate = Layout::kStages > 2;
-  std::uint32_t o[4][4];
-  const auto store = [&](int at) {
-    sm90::group_barrier(1 + w, 128);  // every warp's M X, which reads all of X, is complete
-    out.store(p, o, panel_x(at), w);
-    __syncwarp();
-    if (sm90::thread_again() % 32 == 0) sm90::mbarrier_arrive(empty + at * 8);
+  const auto begin = [&](int stage, std::uint32_t phase) {  // a chunk, by C Bᵀ
+    sm90::mbarrier_wait(full + stage * 8, phase);
+    if constexpr (!kBulk) sm90::fence_async();
+    const std::uint32_t sums = times(stage) + (kTimesSums + warp * 16) * 4;
+    const unsigned row = sm90::thread_again() % 32 / 4;
+    cs[0] = sm90::load_shared4(sums + row * 4), cs[1] = sm90::load_shared4(sums + row * 4 + 32);
   };
   if (chunks > 0) {
-    sm90::mbarrier_wait(full, 0);
-    if constexpr (!kBulk) sm90::fence_async();
+    begin(0, 0);
     sm90::wgmma_fence();
     product_c(g, base, base + Layout::kB);
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }
-  int stage = 0, before = 0;
+  int stage = 0;
   std::uint32_t phase = 0;
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const std::uint32_t tile = base + stage * Layout::kStage;
-    const std::uint32_t now =
-        base + Layout::kTimes + stage * Layout::kTimesStage + w * kTimesFloats * 4;
-    const unsigned t = sm90::thread_again();
-    const float cs0 = sm90::load_shared4(now + kTimesSums * 4 + t / 32 % 4 * 64 + t % 32 / 4 * 4);
-    const float cs1 =
-        sm90::load_shared4(now + kTimesSums * 4 + t / 32 % 4 * 64 + t % 32 / 4 * 4 + 32);
-    // Also: the state's warpgroup has read the X of the chunk before.
+    const std::uint32_t panel = tile + Layout::kX + w * sm90::kPanelBytes;
+    const std::uint32_t logs = times(stage) + kTimesLogs * 4;
     sm90::mbarrier_wait(handed + (chunk & 1) * 8, (chunk >> 1) & 1);
     sm90::wgmma_fence();
     product_c(y, tile, base + Layout::kState + (2 * w + (chunk & 1)) * Layout::kStateBytes);
     std::uint32_t m[4][4];
-    decayed_scores<T>(m, g, cs0, cs1, now + kTimesLogs * 4 + t % 4 * 8, t);
+    const unsigned t = sm90::thread_again();
+    decayed_scores<T>(m, g, cs[0], cs[1], logs + t % 4 * 8, warp, t % 32);
     sm90::wgmma_wait<0>();
     sm90::pin(y);
     sm90::mbarrier_arrive(taken + (chunk & 1) * 8);
-    scale_rows(y, cs0, cs1);
-    const std::uint64_t x = sm90::panel_descriptor(panel_x(stage));
+    scale_rows(y, cs[0], cs[1]);
+    const std::uint64_t x = sm90::panel_descriptor(panel);
     sm90::wgmma_fence();
 #pragma unroll
     for (int k = 0; k < 4; ++k) sm90::wgmma_rs<T, true>(y, m[k], x + k * 128, 1);
     sm90::wgmma_commit();
-    if (kLate && chunk > 0) store(before);
-    const std::uint32_t own = panel_x(stage) + PanelOffsets(sm90::thread_again()).straight;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(o[j], own ^ (j * 32));
-    before = stage;
     if (chunk + 1 < chunks) {
       if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
-      sm90::mbarrier_wait(full + stage * 8, phase);
-      if constexpr (!kBulk) sm90::fence_async();
+      begin(stage, phase);
     }
     sm90::wgmma_wait<0>();
     sm90::pin(y);
     const std::uint32_t ahead = base + stage * Layout::kStage;  // the last product goes unused
     sm90::wgmma_fence();
     product_c(g, ahead, ahead + Layout::kB);
+    std::uint32_t o[4][4];  // the warp's own rows of X, then the outputs
+    const std::uint32_t own = panel + PanelOffsets(sm90::thread_again()).straight;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(o[j], own ^ (j * 32));
     finish_outputs<T, kGate>(o, y, own + Layout::kZ - Layout::kX, skip);
-    if constexpr (!kLate) {
-      sm90::mbarrier_wait(handed + ((chunk + 1) & 1) * 8, ((chunk + 1) >> 1) & 1);
-      store(before);
+    // The outputs take the place of X: its other readers are the other warps' M X and the state's
+    // warpgroup, which has read it once it hands on the next state.
+    sm90::group_barrier(1 + w, 128);
+    sm90::mbarrier_wait(handed + ((chunk + 1) & 1) * 8, ((chunk + 1) >> 1) & 1);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      sm90::stmatrix_x4(own ^ (j * 32), o[j][0], o[j][1], o[j][2], o[j][3]);
     }
+    sm90::mbarrier_arrive(ready + (chunk & 1) * 8);
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }
-  if (kLate && chunks > 0) {
-    sm90::mbarrier_wait(handed + (chunks & 1) * 8, (chunks >> 1) & 1);
-    store(before);
-  }
 }
 
-/// A warpgroup without a pair keeps the ring turning.
+/// A warpgroup without a pair keeps the ring turning: that of the state for itself, that of the
+/// outputs for the warp that would take them to memory.
 template <typename Layout>
-__device__ __forceinline__ void idle_role(int chunks, std::uint32_t base, int lane) {
+__device__ __forceinline__ void idle_role(int chunks, std::uint32_t base, bool arrives) {
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   int stage = 0;
   std::uint32_t phase = 0;
@@ -189,7 +198,7 @@ __device__ __forceinline__ void idle_role(int chunks, std::uint32_t base, int la
   for (int chunk = 0; chunk < chunks; ++chunk) {
     sm90::mbarrier_wait(full + stage * 8, phase);
     __syncwarp();
-    if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
+    if (arrives) sm90::mbarrier_arrive(empty + stage * 8);
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
   }
 }

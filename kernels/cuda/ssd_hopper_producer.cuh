@@ -24,7 +24,8 @@ struct HopperLayout {
   static constexpr int kTimesStage = kWarpgroups * kTimesFloats * 4;
   static constexpr int kBarriers = kTimes + kStages * kTimesStage;
   static constexpr int kStateBarriers = kBarriers + 2 * kStages * 8;  // full[2], empty[2] per head
-  static constexpr int kBytes = kStateBarriers + kWarpgroups * 4 * 8;
+  static constexpr int kReadyBarriers = kStateBarriers + kWarpgroups * 4 * 8;  // outputs: 2 per head
+  static constexpr int kBytes = kReadyBarriers + kWarpgroups * 2 * 8;
 };
 
 /// Where a CTA works: a stretch of the time of two heads. A segment of the outputs is as long as
@@ -262,18 +263,82 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
   }
 }
 
-/// Feeds the ring. Up to three warps take turns in summing dt; x, b and c come through the bulk
-/// copy engine (started by the fourth) or through all four warps.
+/// Takes the outputs of pair w, which stand in the place of its X, to memory: a warp.
+template <typename T, typename Layout>
+struct OutputRows {
+  T* out;    ///< the lane's 16 bytes of its first row: a row per 8 lanes
+  int rows;  ///< to the end of the sequence, counted from there
+  int columns, w;
+  bool any;
+
+  __device__ OutputRows(const HopperParams& p, const HopperUnit& u, int pair, int lane)
+      : rows(u.rows - lane / 8), w(pair), any(pair < u.pairs) {
+    const SsdArgs& a = p.args;
+    const int row0 = u.row0(p, w), column = row0 + lane % 8 * 8;
+    columns = min(64 - lane % 8 * 8, static_cast<int>(a.head_dim) - column);
+    out = static_cast<T*>(a.out.data) + u.batch * a.out.batch_stride +
+          (u.start + lane / 8) * a.out.row_stride +
+          static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + column;
+    if (columns <= 0) rows = 0;
+  }
+  /// Chunk n of the ring.
+  __device__ __forceinline__ void store(const HopperParams& p, std::uint32_t base, int n, int lane) {
+    if (!any) return;
+    const int stage = n % Layout::kStages;
+    const std::uint32_t panel =
+        base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + lane / 8 * 128;
+    // Rows 4i + lane / 8: the piece of the lane alternates between two places.
+    const std::uint32_t even = panel + ((lane % 8 ^ lane / 8) * 16);
+    const std::int64_t step = 4 * p.args.out.row_stride;
+    sm90::mbarrier_wait(base + Layout::kReadyBarriers + (w * 2 + (n & 1)) * 8, n >> 1 & 1);
+#pragma unroll 1
+    for (int i = 0; i < 16; i += 2) {
+      const uint4 v = sm90::load_shared16(even + i * 512);
+      const uint4 next = sm90::load_shared16((even ^ 64) + i * 512 + 512);
+      if (p.out_vector) {
+        if (i * 4 < rows) *reinterpret_cast<uint4*>(out) = v;
+        if (i * 4 + 4 < rows) *reinterpret_cast<uint4*>(out + step) = next;
+      } else {
+        if (i * 4 < rows) store_elements(out, v);
+        if (i * 4 + 4 < rows) store_elements(out + step, next);
+      }
+      out += 2 * step;
+    }
+    rows -= static_cast<int>(kSsdChunk);
+    __syncwarp();
+    if (lane == 0) sm90::mbarrier_arrive(base + Layout::kBarriers + (Layout::kStages + stage) * 8);
+  }
+  __device__ __forceinline__ void store_elements(T* to, uint4 v) const {
+    const std::uint32_t words[4] = {v.x, v.y, v.z, v.w};
+    auto* o = reinterpret_cast<std::uint16_t*>(to);
+#pragma unroll
+    for (int k = 0; k < 8; ++k) {
+      if (k < columns) o[k] = static_cast<std::uint16_t>(words[k / 2] >> (16 * (k % 2)));
+    }
+  }
+};
+
+/// Feeds the ring, and empties it of outputs: one warp (of the states: as many as there are stages,
+/// each its own) sums dt, one per pair takes outputs to memory; x, b and c come through the bulk
+/// copy engine, started by the last, or through all four warps.
 template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
 __device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
                                                 std::uint32_t base, int tid) {
   using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  constexpr int kTurns = Layout::kStages;  // so that each warp sees every phase of its stage
+  constexpr int kTurns = kOutputs ? 1 : Layout::kStages;
+  static_assert(kTurns <= 3 && kWarpgroups <= 2);
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const int lane = tid % 32, warp = __shfl_sync(0xffffffffU, tid / 32, 0);
   const int chunks = u.chunks, rows = u.rows;
+  const bool stores = kOutputs && warp > 0 && warp <= kWarpgroups;
   if (kBulk && warp == 3) {
     if (lane == 0) copy_role<kWarpgroups, kPanels, kOutputs, kGate>(p, u, base);
+    return;
+  }
+  if (kBulk && stores) {
+    OutputRows<T, Layout> out(p, u, warp - 1, lane);
+#pragma unroll 1
+    for (int n = 0; n < chunks; ++n) out.store(p, base, n, lane);
     return;
   }
   TimesRole<T, kWarpgroups, kOutputs> times(p, u, lane);
@@ -283,7 +348,6 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
   const auto load = [&](int n) {
     if (n < chunks) times.load(p, chunk_at<kOutputs>(n, chunks), left_at(n), lane);
   };
-  static_assert(kTurns <= 3);
   if (warp < kTurns) load(warp);
   if constexpr (kBulk) {
     if (warp >= kTurns) return;
@@ -297,9 +361,14 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
       sm90::mbarrier_arrive(full + stage * 8);
     }
   } else {
+    OutputRows<T, Layout> out(p, u, stores ? warp - 1 : u.pairs, lane);
     int turn = 0;
 #pragma unroll 1
-    for (int n = 0; n < chunks; ++n) {
+    for (int n = 0; n < chunks + (kOutputs ? Layout::kStages : 0); ++n) {
+      if (stores && n >= Layout::kStages && n - Layout::kStages < chunks) {
+        out.store(p, base, n - Layout::kStages, lane);
+      }
+      if (n >= chunks) continue;
       const int stage = n % Layout::kStages;
       sm90::mbarrier_wait(empty + stage * 8, (n / Layout::kStages & 1) ^ 1);
       if (turn == warp) {

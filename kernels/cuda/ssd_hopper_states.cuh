@@ -4,73 +4,55 @@
 #include "kernels/cuda/ssd_hopper_producer.cuh"
 
 /// The states at the start of the segments, when the time is split: every CTA computes the state
-/// that its stretch reaches from zero; the CTAs of one cluster then carry the states on, through
-/// global memory (the L2 cache is faster than distributed shared memory).
+/// that its stretch reaches from zero; the CTAs of one cluster then carry the states on.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
-/// A state in the workspace: for each (sequence, tile, warpgroup) the fragments of its 128 threads,
-/// four elements by four, so that every access is coalesced. The states at the start of the segments
-/// come first, then those that the stretches reach from zero, then the stretches' decays.
+/// A segment state in the workspace: for each (sequence, tile, warpgroup) the fragments of its 128
+/// threads, four elements by four, so that every access is coalesced.
 template <int kWarpgroups, int kPanels>
-struct Workspace {
-  static constexpr int kFragments = kPanels * 8;  ///< of a thread
-  static constexpr int kPair = kFragments * 128;  ///< float4 of a pair
-  static __device__ std::int64_t stretches(const HopperParams& p) {
-    return (p.plan.segments - 1) * p.plan.stretches;
-  }
-  static __device__ float4* state(const HopperParams& p, std::int64_t at, int w, int thread) {
-    const std::int64_t tile = at * gridDim.x + blockIdx.x;
-    return reinterpret_cast<float4*>(p.states) + (tile * kWarpgroups + w) * kPair + thread;
-  }
-  static __device__ float4* segment(const HopperParams& p, std::int64_t segment, int w,
-                                    int thread) {
-    return state(p, segment, w, thread);
-  }
-  static __device__ float4* stretch(const HopperParams& p, std::int64_t stretch, int w,
-                                    int thread) {
-    return state(p, p.plan.segments + stretch, w, thread);
-  }
-  static __device__ float* decay(const HopperParams& p, std::int64_t stretch, int w) {
-    const std::int64_t states = p.plan.segments + stretches(p);
-    return p.states + states * gridDim.x * kWarpgroups * kPair * 4 +
-           (stretch * gridDim.x + blockIdx.x) * kWarpgroups + w;
-  }
-};
+__device__ __forceinline__ float4* segment_state(const HopperParams& p, std::int64_t segment, int w,
+                                                 int thread) {
+  const std::int64_t tile = segment * gridDim.x + blockIdx.x;
+  return reinterpret_cast<float4*>(p.states) + (tile * kWarpgroups + w) * (kPanels * 8 * 128) +
+         thread;
+}
 
 /// Turns the states that the stretches of this cluster reach from zero into the states that the
 /// segments start from: each block carries its share of the fragments through all stretches.
 /// kRanks: at least the blocks of the cluster; sixteen loads are in flight.
 template <int kWarpgroups, int kPanels, int kRanks>
-__device__ __forceinline__ void carry_states(const HopperParams& p, const HopperUnit& u, int w,
+__device__ __forceinline__ void carry_states(const HopperParams& p, const HopperUnit& u,
+                                             std::uint32_t fragments, std::uint32_t decays, int w,
                                              int thread) {
-  using Space = Workspace<kWarpgroups, kPanels>;
-  constexpr int kAtOnce = kRanks < 16 ? 16 / kRanks : 1;
-  const SsdArgs& a = p.args;
+  constexpr int kAtOnce = kRanks < 16 ? 16 / kRanks : 1, kFragments = kPanels * 8;
   const int ranks = static_cast<int>(gridDim.y), rank = static_cast<int>(blockIdx.y);
   const int stretches = static_cast<int>(p.plan.stretches);
-  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kWarpgroups * Space::kPair;
-  const float4* from = Space::stretch(p, 0, w, thread);
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kWarpgroups * kFragments * 128;
   float keep[kRanks];
 #pragma unroll
-  for (int j = 0; j < kRanks; ++j) keep[j] = j < ranks ? __ldcg(Space::decay(p, j, w)) : 0.0F;
+  for (int j = 0; j < kRanks; ++j) {
+    keep[j] = j < ranks ? sm90::load_cluster(sm90::cluster_address(decays + w * 4, j)) : 0.0F;
+  }
 #pragma unroll 1
-  for (int first = rank; first < Space::kFragments; first += ranks * kAtOnce) {
+  for (int first = rank; first < kFragments; first += ranks * kAtOnce) {
     float4 v[kAtOnce][kRanks];
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
       const int e = first + i * ranks;
+      const std::uint32_t at = fragments + ((w * kFragments + e) * 128 + thread) * 16;
 #pragma unroll
       for (int j = 0; j < kRanks; ++j) {
-        v[i][j] = j < ranks && e < Space::kFragments ? __ldcg(from + j * step + e * 128) : float4{};
+        v[i][j] = j < ranks && e < kFragments ? sm90::load_cluster4(sm90::cluster_address(at, j))
+                                              : float4{};
       }
     }
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
       const int e = first + i * ranks;
-      if (e >= Space::kFragments) break;
+      if (e >= kFragments) break;
       float4 run{};
-      float4* to = Space::segment(p, 0, w, thread) + e * 128;
-      if (a.initial_state) *to = run = initial_fragment(p, u, w, thread, e);
+      float4* to = segment_state<kWarpgroups, kPanels>(p, 0, w, thread) + e * 128;
+      if (p.args.initial_state) *to = run = initial_fragment(p, u, w, thread, e);
       int left = stretches;
 #pragma unroll
       for (int j = 0; j < kRanks; ++j) {
@@ -85,27 +67,23 @@ __device__ __forceinline__ void carry_states(const HopperParams& p, const Hopper
 }
 
 template <int kWarpgroups, int kPanels>
-__device__ __forceinline__ void carry_states(const HopperParams& p, const HopperUnit& u, int w,
+__device__ __forceinline__ void carry_states(const HopperParams& p, const HopperUnit& u,
+                                             std::uint32_t fragments, std::uint32_t decays, int w,
                                              int thread) {
-  if (gridDim.y <= 2) {
-    carry_states<kWarpgroups, kPanels, 2>(p, u, w, thread);
-  } else if (gridDim.y <= 4) {
-    carry_states<kWarpgroups, kPanels, 4>(p, u, w, thread);
-  } else if (gridDim.y <= 8) {
-    carry_states<kWarpgroups, kPanels, 8>(p, u, w, thread);
+  if (gridDim.y <= 4) {
+    carry_states<kWarpgroups, kPanels, 4>(p, u, fragments, decays, w, thread);
   } else {
-    carry_states<kWarpgroups, kPanels, kSsdMaxStretches>(p, u, w, thread);
+    carry_states<kWarpgroups, kPanels, kSsdMaxStretches>(p, u, fragments, decays, w, thread);
   }
 }
 
-/// The warpgroup of pair w: leaves the fragments and the decay of the stretch in the workspace. From
+/// The warpgroup of pair w: leaves the fragments and the decay of the stretch in shared memory. From
 /// the last chunk to the first, so that a chunk's decay goes into its factors and the sums in the
 /// accumulators stay as they are.
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
 __device__ __forceinline__ void stretch_state(const HopperParams& p, int chunks, std::uint32_t base,
                                               int w) {
   using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
-  using Space = Workspace<kWarpgroups, kPanels>;
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const int thread = static_cast<int>(threadIdx.x) % 128, lane = thread % 32;
   const std::uint32_t x = base + w * sm90::kPanelBytes + PanelOffsets(threadIdx.x).transposed;
@@ -126,18 +104,29 @@ __device__ __forceinline__ void stretch_state(const HopperParams& p, int chunks,
     if constexpr (!kBulk) sm90::fence_async();
     const float after = sm90::exp2_fast(decayed);
     decayed += sm90::load_shared4(now + (kTimesSums + 63) * 4);
-    add_to_state<T, kPanels>(s, x + stage * Layout::kStage,
-                             base + stage * Layout::kStage + Layout::kB, now + lane % 4 * 8, after);
+    // Half of the chunk at a time, for the sake of registers: the other warpgroups keep the tensor
+    // cores busy.
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      std::uint32_t f[2][4];
+      scaled_x<T>(f, x + stage * Layout::kStage + half * 4096, now + half * 128 + lane % 4 * 8,
+                  after);
+      add_half<T, kPanels>(s, f, base + stage * Layout::kStage + Layout::kB, half);
+      finish_state<kPanels>(s);
+    }
     if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
   }
-  float4* to = Space::stretch(p, blockIdx.y, w, thread);
+  // Every stage has been consumed: the ring now holds the fragments for the carry.
+  sm90::group_barrier(15, HopperUnit(p, kWarpgroups, false).pairs * 128);
+  const std::uint32_t fragments = base + (w * kPanels * 8 * 128 + thread) * 16;
 #pragma unroll
-  for (int e = 0; e < Space::kFragments; ++e) {
+  for (int e = 0; e < kPanels * 8; ++e) {
     const float* v = &s[e / 8][e % 8 * 4];
-    to[e * 128] = make_float4(v[0], v[1], v[2], v[3]);
+    const float four[4] = {v[0], v[1], v[2], v[3]};
+    sm90::store_shared16(fragments + e * 2048, four);
   }
-  if (thread == 0) *Space::decay(p, blockIdx.y, w) = decayed;
+  if (thread == 0) sm90::store_shared4(base + Layout::kTimes + w * 4, decayed);
 }
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail
