@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 
 #include "kernels/cuda/ssd_hopper.cuh"
@@ -30,7 +31,7 @@ __device__ __forceinline__ void prepare_ring(std::uint32_t base, int full_arriva
   }
 }
 
-template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
+template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1)
     ssd_outputs_kernel(const __grid_constant__ HopperParams p) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -49,26 +50,30 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
     sm90::fence_async();
   }
   __syncthreads();
-  if (p.plan.segments == 1) sm90::wait_for_predecessor();
+  if (kForm == Form::both || p.plan.segments == 1) sm90::wait_for_predecessor();
   sm90::release_successor();
   const HopperUnit u(p, kWarpgroups, true);
   const int group = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 128, 0);
   const int thread = static_cast<int>(threadIdx.x) % 128;
   if (group == 0) {
     sm90::registers_lower<Registers::kProducer>();
-    hopper_producer<T, kWarpgroups, kPanels, true, kBulk, kGate>(p, u, base, thread);
+    hopper_producer<T, kWarpgroups, kPanels, kForm, kBulk, kGate>(p, u, base, thread);
   } else {
     const int w = (group - 1) % kWarpgroups;
     if (w >= u.pairs) {
-      idle_role<Layout>(u.chunks, base, group <= kWarpgroups ? thread % 32 == 0 : thread == 0);
+      const Passage<kForm> passage(p, u);
+      const bool arrives = group <= kWarpgroups ? thread % 32 == 0 : thread == 0;
+      idle_role<Layout>(0, passage.backward, base, arrives);
+      if constexpr (kForm == Form::both) carry_elsewhere();
+      idle_role<Layout>(passage.backward, passage.total, base, arrives);
     } else if (group <= kWarpgroups) {
       sm90::registers_raise<Registers::kState>();
       // What the outputs need of the states' launch reaches them through this warpgroup.
       sm90::wait_for_predecessor();
-      state_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, base, w, thread);
+      state_role<T, kWarpgroups, kPanels, kForm, kBulk, kGate>(p, base, w, thread);
     } else {
       sm90::registers_raise<Registers::kOutput>();
-      outputs_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, base, w);
+      outputs_role<T, kWarpgroups, kPanels, kForm, kBulk, kGate>(p, u, base, w);
     }
   }
 #endif
@@ -96,24 +101,30 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
   if (w < 0) {
     sm90::registers_lower<Registers::kProducer>();
     const HopperUnit u(p, kWarpgroups, false);
-    hopper_producer<T, kWarpgroups, kPanels, false, kBulk, false>(p, u, base, thread);
-    sm90::cluster_barrier();
+    hopper_producer<T, kWarpgroups, kPanels, Form::states, kBulk, false>(p, u, base, thread);
+    carry_elsewhere();
   } else {
     sm90::registers_raise<Registers::kState>();
     const HopperUnit u(p, kWarpgroups, false);
+    const std::uint32_t decays = base + Layout::kDecays;  // the ring holds the fragments
     if (w < u.pairs) {
-      stretch_state<T, kWarpgroups, kPanels, kBulk>(p, u.chunks, base, w);
+      RingPlace place;
+      float s[kPanels][32];
+      const float decayed =
+          stretch_state<T, Layout, kPanels, kBulk, false>(s, u.chunks, base, w, place);
+      sm90::group_barrier(15, HopperUnit(p, kWarpgroups, false).pairs * 128);
+      leave_state<kPanels>(s, decayed, base, decays, w, static_cast<int>(threadIdx.x % 128));
     } else {
-      idle_role<Layout>(u.chunks, base, thread % 32 == 0);
+      idle_role<Layout>(0, u.chunks, base, thread % 32 == 0);
     }
     sm90::cluster_barrier();
     const HopperUnit again(p, kWarpgroups, false);
     if (w < again.pairs) {
-      carry_states<kWarpgroups, kPanels>(p, again, base, base + Layout::kTimes, w,
+      carry_states<kWarpgroups, kPanels>(p, again, base, decays, w,
                                          static_cast<int>(threadIdx.x % 128));
     }
+    sm90::cluster_barrier();
   }
-  sm90::cluster_barrier();
 #endif
 }
 
@@ -171,24 +182,56 @@ void launch_states(const HopperParams& p, cudaStream_t stream) {
                  Shape<kWarpgroups, kPanels, false>::kThreads, true, p.overlap, stream);
 }
 
-template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
+template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 void launch_outputs(const HopperParams& p, cudaStream_t stream) {
   using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
-  const auto kernel = ssd_outputs_kernel<T, kWarpgroups, kPanels, kBulk, kGate>;
+  const auto kernel = ssd_outputs_kernel<T, kWarpgroups, kPanels, kForm, kBulk, kGate>;
   static const cudaError_t prepared = allow(kernel, Layout::kBytes);
   check(prepared, "ssd: shared memory");
-  launch<Layout>(kernel, p, p.plan.segments, Shape<kWarpgroups, kPanels, true>::kThreads, false,
-                 p.overlap || p.plan.segments > 1, stream);
+  constexpr bool kBoth = kForm == Form::both;
+  launch<Layout>(kernel, p, p.plan.segments, Shape<kWarpgroups, kPanels, true>::kThreads, kBoth,
+                 p.overlap || (!kBoth && p.plan.segments > 1), stream);
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
 void run(const HopperParams& p, cudaStream_t stream) {
+  if constexpr (kBulk && kWarpgroups == 2) {
+    if (p.plan.together && !p.args.z) {
+      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, false>(p, stream);
+    }
+  }
   if (p.plan.segments > 1) launch_states<T, kWarpgroups, kPanels, kBulk>(p, stream);
   if (p.args.z) {
-    launch_outputs<T, kWarpgroups, kPanels, kBulk, true>(p, stream);
+    launch_outputs<T, kWarpgroups, kPanels, Form::outputs, kBulk, true>(p, stream);
   } else {
-    launch_outputs<T, kWarpgroups, kPanels, kBulk, false>(p, stream);
+    launch_outputs<T, kWarpgroups, kPanels, Form::outputs, kBulk, false>(p, stream);
   }
+}
+
+/// Clusters of `size` blocks that the card holds at once.
+template <int kPanels>
+int clusters_at_once(int size) {
+  using Layout = HopperLayout<2, kPanels, true, false>;
+  const auto kernel = ssd_outputs_kernel<bf16, 2, kPanels, Form::both, true, false>;
+  static std::atomic<int> known[kSsdMaxTogether + 1]{};  // plus one
+  if (known[size] == 0) {
+    int count = 0;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(1, static_cast<unsigned>(size));
+    config.blockDim = dim3(Shape<2, kPanels, true>::kThreads);
+    config.dynamicSmemBytes = Layout::kBytes;
+    cudaLaunchAttribute cluster{};
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim.x = 1;
+    cluster.val.clusterDim.y = static_cast<unsigned>(size);
+    cluster.val.clusterDim.z = 1;
+    config.attrs = &cluster;
+    config.numAttrs = 1;
+    check(allow(kernel, Layout::kBytes), "ssd: shared memory");
+    check(cudaOccupancyMaxActiveClusters(&count, kernel, &config), "ssd: clusters");
+    known[size] = count + 1;
+  }
+  return known[size] - 1;
 }
 
 template <typename T, bool kBulk>
@@ -264,12 +307,24 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
   plan.tiles = units;
   plan.chunks_per_segment = plan.chunks;
   if (args.sequences || units * 2 > processors || plan.chunks < 2) return plan;
+  const auto split = [&](std::int64_t most) {
+    const std::int64_t segments = std::min({processors / units, plan.chunks, most});
+    plan.chunks_per_segment = (plan.chunks + segments - 1) / segments;
+    plan.segments = (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment;
+  };
+  if (plan.panels <= 2) {
+    split(kSsdMaxTogether);
+    const int size = static_cast<int>(plan.segments);
+    std::int64_t longest = kSsdTogetherChunks;
+    if (const char* e = std::getenv("SSD_TOGETHER")) longest = atoi(e);
+    plan.together = size > 1 && plan.chunks_per_segment <= longest &&
+                    (plan.panels == 1 ? clusters_at_once<1>(size) : clusters_at_once<2>(size)) >= units;
+    if (std::getenv("SSD_SHOW")) std::fprintf(stderr, "size %d clusters %d units %d together %d\n", size, clusters_at_once<2>(size), (int)units, (int)plan.together);
+    if (plan.together) return plan;
+  }
   // Clusters of more than eight blocks find room only where two blocks share a multiprocessor.
   const std::int64_t blocks = plan.panels <= 2 ? 2 : 1, most = 8 * blocks;
-  std::int64_t segments = std::min<std::int64_t>({processors / units, plan.chunks, most + 1});
-  if (const char* e = std::getenv("SSD_SEGMENTS")) segments = std::min<std::int64_t>(segments, atoi(e));
-  plan.chunks_per_segment = (plan.chunks + segments - 1) / segments;
-  plan.segments = (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment;
+  split(most + 1);
   // As many stretches per segment as fit on the card at once: a cluster lies within one of the
   // card's parts of about 18 multiprocessors, of which 16 are counted on.
   for (std::int64_t n = 2; plan.segments > 1 && n * (plan.segments - 1) <= most; ++n) {

@@ -19,7 +19,11 @@ struct SsdPlan {
   std::int64_t chunks_per_segment = 0;
   std::int64_t stretches = 1;  ///< of a segment, each a CTA of the states' launch
   std::int64_t tiles = 0;      ///< CTAs per segment
+  bool together = false;       ///< states and outputs in one launch, a cluster per tile
 };
+
+/// Segments, and chunks of a segment, up to which states and outputs are computed together.
+constexpr std::int64_t kSsdMaxTogether = 8, kSsdTogetherChunks = 12;
 
 /// The stretches of all segments but the last are carried within one cluster of so many blocks.
 constexpr std::int64_t kSsdMaxStretches = 16;

@@ -13,8 +13,37 @@
 /// operands.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
+/// The state at the start of the segment, when the cluster has carried it there: computes that which
+/// the segment reaches from zero, and takes part in the carry.
+template <typename T, int kWarpgroups, int kPanels, typename Layout>
+__device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[kPanels][32],
+                                              std::uint32_t base, int w, int thread,
+                                              RingPlace& place) {
+  // The fragments take the place of the states in 16 bits, which are not handed on yet.
+  const std::uint32_t fragments = base + Layout::kState, decays = base + Layout::kDecays;
+  const int backward = Passage<Form::both>(p, HopperUnit(p, kWarpgroups, true)).backward;
+  const float decayed = stretch_state<T, Layout, kPanels, true, true>(s, backward, base, w, place);
+  leave_state<kPanels>(s, decayed, fragments, decays, w, thread);
+  sm90::cluster_barrier();
+  const HopperUnit u(p, kWarpgroups, true);
+  if (gridDim.y <= 4) {
+    carry_in_place<kWarpgroups, kPanels, 4>(p, u, fragments, decays, w, thread);
+  } else {
+    carry_in_place<kWarpgroups, kPanels, 8>(p, u, fragments, decays, w, thread);
+  }
+  sm90::cluster_barrier();
+#pragma unroll
+  for (int e = 0; e < kPanels * 8; ++e) {
+    const uint4 v = sm90::load_shared16(fragments + ((w * kPanels * 8 + e) * 128 + thread) * 16);
+    float* to = &s[e / 8][e % 8 * 4];
+    to[0] = __uint_as_float(v.x), to[1] = __uint_as_float(v.y);
+    to[2] = __uint_as_float(v.z), to[3] = __uint_as_float(v.w);
+  }
+  sm90::group_barrier(1 + kWarpgroups + w, 128);
+}
+
 /// The warpgroup that keeps the state of pair w and hands it on to outputs_role.
-template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
+template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t base, int w,
                                            int thread) {
   using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
@@ -22,11 +51,12 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
   const std::uint32_t times = base + Layout::kTimes + w * kTimesFloats * 4;
-  int chunks = 0;
+  RingPlace place;
   float s[kPanels][32];
-  {
+  if constexpr (kForm == Form::both) {
+    carried_state<T, kWarpgroups, kPanels, Layout>(p, s, base, w, thread, place);
+  } else {
     const HopperUnit u(p, kWarpgroups, true);
-    chunks = u.chunks;
     if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
       const float4* from = segment_state<kWarpgroups, kPanels>(p, u.segment, w, thread);
 #pragma unroll
@@ -45,6 +75,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
       }
     }
   }
+  const int chunks = HopperUnit(p, kWarpgroups, true).chunks;
   const auto hand_on = [&](int n) {  // S before chunk n
     state_to_shared<T, kPanels>(s, base + Layout::kState + (2 * w + (n & 1)) * Layout::kStateBytes +
                                        PanelOffsets(sm90::thread_again()).straight);
@@ -52,29 +83,27 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     sm90::mbarrier_arrive(handed + (n & 1) * 8);
   };
   hand_on(0);
-  int stage = 0;
-  std::uint32_t phase = 0;
   // Half of a chunk is scaled while the tensor cores work on the other.
   std::uint32_t first[2][4], second[2][4];
   const auto scale_half = [&](std::uint32_t(&f)[2][4], int half) {
     const unsigned t = sm90::thread_again();
     scaled_x<T>(f,
-                base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + half * 4096 +
+                base + place.stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + half * 4096 +
                     PanelOffsets(t).transposed,
-                times + stage * Layout::kTimesStage + half * 128 + t % 4 * 8, 1.0F);
+                times + place.stage * Layout::kTimesStage + half * 128 + t % 4 * 8, 1.0F);
   };
   const auto begin = [&] {
-    sm90::mbarrier_wait(full + stage * 8, phase);
+    sm90::mbarrier_wait(full + place.stage * 8, place.phase);
     if constexpr (!kBulk) sm90::fence_async();
     scale_half(first, 0);
   };
   if (chunks > 0) begin();
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
-    const std::uint32_t b = base + stage * Layout::kStage + Layout::kB;
-    const std::uint32_t release = empty + stage * 8;
+    const std::uint32_t b = base + place.stage * Layout::kStage + Layout::kB;
+    const std::uint32_t release = empty + place.stage * 8;
     const float keep = sm90::exp2_fast(
-        sm90::load_shared4(times + stage * Layout::kTimesStage + (kTimesSums + 63) * 4));
+        sm90::load_shared4(times + place.stage * Layout::kTimesStage + (kTimesSums + 63) * 4));
 #pragma unroll
     for (int q = 0; q < kPanels; ++q) {
 #pragma unroll
@@ -83,7 +112,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     add_half<T, kPanels>(s, first, b, 0);
     scale_half(second, 1);
     add_half<T, kPanels>(s, second, b, 1);
-    if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
+    place.next<Layout>();
     sm90::wgmma_wait<1>();
     if (chunk + 1 < chunks) begin();
     finish_state<kPanels>(s);
@@ -99,7 +128,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
 }
 
 /// The warpgroup that computes the outputs of pair w.
-template <typename T, int kWarpgroups, int kPanels, bool kBulk, bool kGate>
+template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __device__ __forceinline__ void outputs_role(const HopperParams& p, const HopperUnit& u,
                                              std::uint32_t base, int w) {
   using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
@@ -130,15 +159,22 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     const unsigned row = sm90::thread_again() % 32 / 4;
     cs[0] = sm90::load_shared4(sums + row * 4), cs[1] = sm90::load_shared4(sums + row * 4 + 32);
   };
+  int stage = 0;
+  std::uint32_t phase = 0;
+  if constexpr (kForm == Form::both) {
+    const int backward = Passage<kForm>(p, u).backward;
+    stage = backward % Layout::kStages, phase = backward / Layout::kStages & 1;
+    sm90::cluster_barrier();
+  }
   if (chunks > 0) {
-    begin(0, 0);
+    begin(stage, phase);
+    const std::uint32_t tile = base + stage * Layout::kStage;
     sm90::wgmma_fence();
-    product_c(g, base, base + Layout::kB);
+    product_c(g, tile, tile + Layout::kB);
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }
-  int stage = 0;
-  std::uint32_t phase = 0;
+  if constexpr (kForm == Form::both) sm90::cluster_barrier();
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const std::uint32_t tile = base + stage * Layout::kStage;
@@ -187,19 +223,17 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
   }
 }
 
-/// A warpgroup without a pair keeps the ring turning: that of the state for itself, that of the
-/// outputs for the warp that would take them to memory.
+/// A warpgroup without a pair keeps the ring turning, from place n to `end`: that of the state for
+/// itself, that of the outputs for the warp that would take them to memory.
 template <typename Layout>
-__device__ __forceinline__ void idle_role(int chunks, std::uint32_t base, bool arrives) {
+__device__ __forceinline__ void idle_role(int n, int end, std::uint32_t base, bool arrives) {
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
-  int stage = 0;
-  std::uint32_t phase = 0;
 #pragma unroll 1
-  for (int chunk = 0; chunk < chunks; ++chunk) {
-    sm90::mbarrier_wait(full + stage * 8, phase);
+  for (; n < end; ++n) {
+    const int stage = n % Layout::kStages;
+    sm90::mbarrier_wait(full + stage * 8, n / Layout::kStages & 1);
     __syncwarp();
     if (arrives) sm90::mbarrier_arrive(empty + stage * 8);
-    if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
   }
 }
 

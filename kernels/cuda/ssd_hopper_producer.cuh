@@ -25,7 +25,8 @@ struct HopperLayout {
   static constexpr int kBarriers = kTimes + kStages * kTimesStage;
   static constexpr int kStateBarriers = kBarriers + 2 * kStages * 8;  // full[2], empty[2] per head
   static constexpr int kReadyBarriers = kStateBarriers + kWarpgroups * 4 * 8;  // outputs: 2 per head
-  static constexpr int kBytes = kReadyBarriers + kWarpgroups * 2 * 8;
+  static constexpr int kDecays = kReadyBarriers + kWarpgroups * 2 * 8;  // of the stretch, per head
+  static constexpr int kBytes = kDecays + kWarpgroups * 4;
 };
 
 /// Where a CTA works: a stretch of the time of two heads. A segment of the outputs is as long as
@@ -216,51 +217,80 @@ struct TimesRole {
   }
 };
 
-/// The chunk of a CTA that stands at place n of the ring: the states take theirs backwards.
-template <bool kOutputs>
-__device__ __forceinline__ int chunk_at(int n, int chunks) {
-  return kOutputs ? n : chunks - 1 - n;
+/// What a launch computes: the states of the stretches, the outputs, or first one, then the other.
+enum class Form { states, outputs, both };
+
+/// The chunks of a CTA in the order in which they pass through the ring: `backward` from the last to
+/// the first for the state that it reaches, then forward for the outputs.
+template <Form kForm>
+struct Passage {
+  int backward, total;
+  __device__ explicit Passage(const HopperParams& p, const HopperUnit& u) {
+    const int chunks = max(u.chunks, 0);
+    backward = kForm == Form::outputs ? 0 : chunks;
+    if (kForm == Form::both && u.segment + 1 == p.plan.segments) backward = 0;
+    total = kForm == Form::states ? chunks : backward + chunks;
+  }
+  __device__ int chunk(int n) const { return n < backward ? backward - 1 - n : n - backward; }
+  /// Up to here the ring is filled before the states are carried.
+  __device__ int ahead(int stages) const { return min(backward + stages, total); }
+};
+
+/// The part in the carry of threads that do not carry: the blocks of the cluster have left their
+/// states, then the states have been carried.
+__device__ __forceinline__ void carry_elsewhere() {
+  sm90::cluster_barrier();
+  sm90::cluster_barrier();
 }
 
-/// Starts the bulk copies of x, b, c and z: one thread.
-template <int kWarpgroups, int kPanels, bool kOutputs, bool kGate>
+/// Starts the bulk copies of x, b, c and z: a warp, of which one lane issues.
+template <typename Layout, int kWarpgroups, int kPanels, Form kForm, bool kGate>
 __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUnit& u,
-                                          std::uint32_t base) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
+                                          std::uint32_t base, int lane) {
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
+  const Passage<kForm> passage(p, u);
   const int pairs = u.pairs, group = u.group, batch = static_cast<int>(u.batch);
-  const int start = static_cast<int>(u.start), chunks = u.chunks;
+  const int start = static_cast<int>(u.start), ahead = passage.ahead(Layout::kStages);
   int head[kWarpgroups], row0[kWarpgroups];
 #pragma unroll
   for (int w = 0; w < kWarpgroups; ++w) head[w] = u.head(p, w), row0[w] = u.row0(p, w);
   int stage = 0;
   std::uint32_t phase = 1;
-#pragma unroll 1
-  for (int n = 0; n < chunks; ++n) {
+  const auto start_chunk = [&](int n) {
     const std::uint32_t bar = full + stage * 8, s = base + stage * Layout::kStage;
-    const int t = start + chunk_at<kOutputs>(n, chunks) * static_cast<int>(kSsdChunk);
+    const int t = start + passage.chunk(n) * static_cast<int>(kSsdChunk);
+    const bool outputs = kForm != Form::states && n >= passage.backward;
     sm90::mbarrier_wait(empty + stage * 8, phase);
-    constexpr int kShared = kPanels * (kOutputs ? 2 : 1);
-    sm90::mbarrier_expect(bar, (kShared + pairs * (kGate ? 2 : 1)) * sm90::kPanelBytes);
+    if (lane == 0) {
+      sm90::mbarrier_expect(
+          bar, (outputs ? 2 * kPanels + pairs * (kGate ? 2 : 1) : kPanels + pairs) * sm90::kPanelBytes);
 #pragma unroll
-    for (int i = 0; i < kPanels; ++i) {
-      const int at = i * sm90::kPanelBytes;
-      sm90::tma_panel(s + Layout::kB + at, &p.b_map, bar, 64 * i, group, t, batch);
-      if constexpr (kOutputs) {
-        sm90::tma_panel(s + Layout::kC + at, &p.c_map, bar, 64 * i, group, t, batch);
+      for (int i = 0; i < kPanels; ++i) {
+        const int at = i * sm90::kPanelBytes;
+        sm90::tma_panel(s + Layout::kB + at, &p.b_map, bar, 64 * i, group, t, batch);
+        if (outputs) sm90::tma_panel(s + Layout::kC + at, &p.c_map, bar, 64 * i, group, t, batch);
+      }
+#pragma unroll
+      for (int w = 0; w < kWarpgroups; ++w) {
+        if (w >= pairs) break;
+        const int at = w * sm90::kPanelBytes;
+        sm90::tma_panel(s + Layout::kX + at, &p.x_map, bar, row0[w], head[w], t, batch);
+        if (kGate && outputs) {
+          sm90::tma_panel(s + Layout::kZ + at, &p.z_map, bar, row0[w], head[w], t, batch);
+        }
       }
     }
-#pragma unroll
-    for (int w = 0; w < kWarpgroups; ++w) {
-      if (w >= pairs) break;
-      const int at = w * sm90::kPanelBytes;
-      sm90::tma_panel(s + Layout::kX + at, &p.x_map, bar, row0[w], head[w], t, batch);
-      if constexpr (kGate) {
-        sm90::tma_panel(s + Layout::kZ + at, &p.z_map, bar, row0[w], head[w], t, batch);
-      }
-    }
+    __syncwarp();
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
+  };
+  int n = 0;
+  if constexpr (kForm == Form::both) {
+#pragma unroll 1
+    for (; n < ahead; ++n) start_chunk(n);
+    carry_elsewhere();
   }
+#pragma unroll 1
+  for (; n < passage.total; ++n) start_chunk(n);
 }
 
 /// Takes the outputs of pair w, which stand in the place of its X, to memory: a warp.
@@ -281,10 +311,11 @@ struct OutputRows {
           static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + column;
     if (columns <= 0) rows = 0;
   }
-  /// Chunk n of the ring.
-  __device__ __forceinline__ void store(const HopperParams& p, std::uint32_t base, int n, int lane) {
+  /// The unit's chunk n, at place `at` of the ring.
+  __device__ __forceinline__ void store(const HopperParams& p, std::uint32_t base, int n, int at,
+                                        int lane) {
     if (!any) return;
-    const int stage = n % Layout::kStages;
+    const int stage = at % Layout::kStages;
     const std::uint32_t panel =
         base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + lane / 8 * 128;
     // Rows 4i + lane / 8: the piece of the lane alternates between two places.
@@ -321,56 +352,81 @@ struct OutputRows {
 /// Feeds the ring, and empties it of outputs: one warp (of the states: as many as there are stages,
 /// each its own) sums dt, one per pair takes outputs to memory; x, b and c come through the bulk
 /// copy engine, started by the last, or through all four warps.
-template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
+template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
                                                 std::uint32_t base, int tid) {
+  constexpr bool kOutputs = kForm != Form::states;
   using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  constexpr int kTurns = kOutputs ? 1 : Layout::kStages;
-  static_assert(kTurns <= 3 && kWarpgroups <= 2);
-  const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
+  constexpr int kStages = Layout::kStages;
+  static_assert(kWarpgroups <= 2 && (kForm != Form::both || (kBulk && kStages == 3)));
+  const std::uint32_t full = base + Layout::kBarriers, empty = full + kStages * 8;
   const int lane = tid % 32, warp = __shfl_sync(0xffffffffU, tid / 32, 0);
-  const int chunks = u.chunks, rows = u.rows;
+  const Passage<kForm> passage(p, u);
+  const int backward = passage.backward, total = passage.total, rows = u.rows;
   const bool stores = kOutputs && warp > 0 && warp <= kWarpgroups;
   if (kBulk && warp == 3) {
-    if (lane == 0) copy_role<kWarpgroups, kPanels, kOutputs, kGate>(p, u, base);
+    copy_role<Layout, kWarpgroups, kPanels, kForm, kGate>(p, u, base, lane);
     return;
   }
-  if (kBulk && stores) {
+  if constexpr (kBulk) {
+    // Backward a warp per stage sums dt, forward the first alone.
+    const int end = warp == 0 ? total : backward;
+    const auto after = [&](int n) {
+      if (n >= backward) return n + 1;
+      return n + kStages < backward ? n + kStages : warp == 0 ? backward : end;
+    };
+    if (warp < kStages && !(kForm == Form::outputs && warp > 0)) {
+      TimesRole<T, kWarpgroups, kOutputs> times(p, u, lane);
+      const auto left_at = [&](int n) {
+        return rows - passage.chunk(n) * static_cast<int>(kSsdChunk);
+      };
+      const auto load = [&](int n) {
+        if (n < end) times.load(p, passage.chunk(n), left_at(n), lane);
+      };
+      int n = warp < backward ? warp : warp == 0 ? backward : end;
+      load(n);
+      const auto sum_until = [&](int last) {
+#pragma unroll 1
+        while (n < last) {
+          const int stage = n % kStages;
+          const auto values = times.sum(p, left_at(n), lane);
+          const int next = after(n);
+          load(next);
+          sm90::mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
+          times.store(values, base + Layout::kTimes + stage * Layout::kTimesStage, lane);
+          sm90::mbarrier_arrive(full + stage * 8);
+          n = next;
+        }
+      };
+      if constexpr (kForm == Form::both) {
+        sum_until(min(end, passage.ahead(kStages)));
+        carry_elsewhere();
+      }
+      sum_until(end);
+    }
+    if (!stores) return;
     OutputRows<T, Layout> out(p, u, warp - 1, lane);
 #pragma unroll 1
-    for (int n = 0; n < chunks; ++n) out.store(p, base, n, lane);
-    return;
-  }
-  TimesRole<T, kWarpgroups, kOutputs> times(p, u, lane);
-  const auto left_at = [&](int n) {
-    return rows - chunk_at<kOutputs>(n, chunks) * static_cast<int>(kSsdChunk);
-  };
-  const auto load = [&](int n) {
-    if (n < chunks) times.load(p, chunk_at<kOutputs>(n, chunks), left_at(n), lane);
-  };
-  if (warp < kTurns) load(warp);
-  if constexpr (kBulk) {
-    if (warp >= kTurns) return;
-#pragma unroll 1
-    for (int n = warp; n < chunks; n += kTurns) {
-      const int stage = n % Layout::kStages;
-      const auto values = times.sum(p, left_at(n), lane);
-      load(n + kTurns);
-      sm90::mbarrier_wait(empty + stage * 8, (n / Layout::kStages & 1) ^ 1);
-      times.store(values, base + Layout::kTimes + stage * Layout::kTimesStage, lane);
-      sm90::mbarrier_arrive(full + stage * 8);
-    }
+    for (int n = 0; n < total - backward; ++n) out.store(p, base, n, backward + n, lane);
   } else {
+    constexpr int kTurns = kOutputs ? 1 : kStages;
+    TimesRole<T, kWarpgroups, kOutputs> times(p, u, lane);
+    const auto left_at = [&](int n) {
+      return rows - passage.chunk(n) * static_cast<int>(kSsdChunk);
+    };
+    const auto load = [&](int n) {
+      if (n < total) times.load(p, passage.chunk(n), left_at(n), lane);
+    };
+    if (warp < kTurns) load(warp);
     OutputRows<T, Layout> out(p, u, stores ? warp - 1 : u.pairs, lane);
     int turn = 0;
 #pragma unroll 1
-    for (int n = 0; n < chunks + (kOutputs ? Layout::kStages : 0); ++n) {
-      if (stores && n >= Layout::kStages && n - Layout::kStages < chunks) {
-        out.store(p, base, n - Layout::kStages, lane);
-      }
-      if (n >= chunks) continue;
-      const int stage = n % Layout::kStages;
-      sm90::mbarrier_wait(empty + stage * 8, (n / Layout::kStages & 1) ^ 1);
+    for (int n = 0; n < total + (kOutputs ? kStages : 0); ++n) {
+      const int leaving = n - kStages;
+      if (stores && leaving >= 0 && leaving < total) out.store(p, base, leaving, leaving, lane);
+      if (n >= total) continue;
+      const int stage = n % kStages;
+      sm90::mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
       if (turn == warp) {
         times.store(times.sum(p, left_at(n), lane),
                     base + Layout::kTimes + stage * Layout::kTimesStage, lane);
@@ -378,7 +434,7 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
       }
       if (++turn == kTurns) turn = 0;
       load_chunk<T, Layout, kWarpgroups, kPanels, kOutputs, kGate>(
-          p, u, chunk_at<kOutputs>(n, chunks), base + stage * Layout::kStage, tid);
+          p, u, passage.chunk(n), base + stage * Layout::kStage, tid);
       // The readers fence: scalar copies are ordinary stores.
       sm90::cp_async_arrive(full + stage * 8);
       sm90::mbarrier_arrive(full + stage * 8);

@@ -77,30 +77,84 @@ __device__ __forceinline__ void carry_states(const HopperParams& p, const Hopper
   }
 }
 
-/// The warpgroup of pair w: leaves the fragments and the decay of the stretch in shared memory. From
-/// the last chunk to the first, so that a chunk's decay goes into its factors and the sums in the
-/// accumulators stay as they are.
-template <typename T, int kWarpgroups, int kPanels, bool kBulk>
-__device__ __forceinline__ void stretch_state(const HopperParams& p, int chunks, std::uint32_t base,
-                                              int w) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
+/// Carries the states on in place: what the block of rank j finds among its fragments afterwards is
+/// the state at its segment's start.
+template <int kWarpgroups, int kPanels, int kRanks>
+__device__ __forceinline__ void carry_in_place(const HopperParams& p, const HopperUnit& u,
+                                               std::uint32_t fragments, std::uint32_t decays, int w,
+                                               int thread) {
+  constexpr int kAtOnce = 16 / kRanks, kFragments = kPanels * 8;
+  const int ranks = static_cast<int>(gridDim.y), rank = static_cast<int>(blockIdx.y);
+  float keep[kRanks];
+#pragma unroll
+  for (int j = 0; j < kRanks; ++j) {
+    keep[j] = j + 1 < ranks ? sm90::load_cluster(sm90::cluster_address(decays + w * 4, j)) : 0.0F;
+  }
+#pragma unroll 1
+  for (int first = rank; first < kFragments; first += ranks * kAtOnce) {
+    float4 v[kAtOnce][kRanks];
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      const int e = first + i * ranks;
+      const std::uint32_t at = fragments + ((w * kFragments + e) * 128 + thread) * 16;
+#pragma unroll
+      for (int j = 0; j < kRanks; ++j) {
+        v[i][j] = j + 1 < ranks && e < kFragments
+                      ? sm90::load_cluster4(sm90::cluster_address(at, j))
+                      : float4{};
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      const int e = first + i * ranks;
+      if (e >= kFragments) break;
+      const std::uint32_t at = fragments + ((w * kFragments + e) * 128 + thread) * 16;
+      float4 run{};
+      if (p.args.initial_state) run = initial_fragment(p, u, w, thread, e);
+#pragma unroll
+      for (int j = 0; j < kRanks; ++j) {
+        if (j >= ranks) break;
+        sm90::store_cluster4(sm90::cluster_address(at, j), run);
+        const float k = sm90::exp2_fast(keep[j]);
+        run.x = fmaf(run.x, k, v[i][j].x), run.y = fmaf(run.y, k, v[i][j].y);
+        run.z = fmaf(run.z, k, v[i][j].z), run.w = fmaf(run.w, k, v[i][j].w);
+      }
+    }
+  }
+}
+
+/// Where a warpgroup stands in the ring.
+struct RingPlace {
+  int stage = 0;
+  std::uint32_t phase = 0;
+  template <typename Layout>
+  __device__ void next() {
+    if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
+  }
+};
+
+/// The state of pair w that `chunks` chunks reach from zero, in s, and the decay over them. From the
+/// last chunk to the first, so that a chunk's decay goes into its factors and the sums in the
+/// accumulators stay as they are. kOnceMore: a stage is released for the outputs' side too.
+template <typename T, typename Layout, int kPanels, bool kBulk, bool kOnceMore>
+__device__ __forceinline__ float stretch_state(float (&s)[kPanels][32], int chunks,
+                                               std::uint32_t base, int w, RingPlace& place) {
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
-  const int thread = static_cast<int>(threadIdx.x) % 128, lane = thread % 32;
-  const std::uint32_t x = base + w * sm90::kPanelBytes + PanelOffsets(threadIdx.x).transposed;
+  const std::uint32_t x =
+      base + Layout::kX + w * sm90::kPanelBytes + PanelOffsets(threadIdx.x).transposed;
   const std::uint32_t times = base + Layout::kTimes + w * kTimesFloats * 4;
-  float s[kPanels][32];
+  const int thread = static_cast<int>(threadIdx.x) % 128, lane = thread % 32;
 #pragma unroll
   for (int q = 0; q < kPanels; ++q) {
 #pragma unroll
     for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
   }
   float decayed = 0.0F;
-  int stage = 0;
-  std::uint32_t phase = 0;
 #pragma unroll 1
   for (int n = 0; n < chunks; ++n) {
+    const int stage = place.stage;
     const std::uint32_t now = times + stage * Layout::kTimesStage;
-    sm90::mbarrier_wait(full + stage * 8, phase);
+    sm90::mbarrier_wait(full + stage * 8, place.phase);
     if constexpr (!kBulk) sm90::fence_async();
     const float after = sm90::exp2_fast(decayed);
     decayed += sm90::load_shared4(now + (kTimesSums + 63) * 4);
@@ -115,18 +169,25 @@ __device__ __forceinline__ void stretch_state(const HopperParams& p, int chunks,
       finish_state<kPanels>(s);
     }
     if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
-    if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
+    if (kOnceMore && thread == 0) sm90::mbarrier_arrive(empty + stage * 8);
+    place.next<Layout>();
   }
-  // Every stage has been consumed: the ring now holds the fragments for the carry.
-  sm90::group_barrier(15, HopperUnit(p, kWarpgroups, false).pairs * 128);
-  const std::uint32_t fragments = base + (w * kPanels * 8 * 128 + thread) * 16;
+  return decayed;
+}
+
+/// Leaves pair w's fragments and decay for the carry.
+template <int kPanels>
+__device__ __forceinline__ void leave_state(const float (&s)[kPanels][32], float decayed,
+                                            std::uint32_t fragments, std::uint32_t decays, int w,
+                                            int thread) {
+  fragments += (w * kPanels * 8 * 128 + thread) * 16;
 #pragma unroll
   for (int e = 0; e < kPanels * 8; ++e) {
     const float* v = &s[e / 8][e % 8 * 4];
     const float four[4] = {v[0], v[1], v[2], v[3]};
     sm90::store_shared16(fragments + e * 2048, four);
   }
-  if (thread == 0) sm90::store_shared4(base + Layout::kTimes + w * 4, decayed);
+  if (thread == 0) sm90::store_shared4(decays + w * 4, decayed);
 }
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail

@@ -106,6 +106,11 @@ __device__ __forceinline__ float4 load_cluster4(std::uint32_t address) {
                : "memory");
   return v;
 }
+__device__ __forceinline__ void store_cluster4(std::uint32_t address, float4 v) {
+  asm volatile("st.shared::cluster.v4.f32 [%0], {%1,%2,%3,%4};" ::"r"(address), "f"(v.x), "f"(v.y),
+               "f"(v.z), "f"(v.w)
+               : "memory");
+}
 __device__ __forceinline__ float load_cluster(std::uint32_t address) {
   float v;
   asm volatile("ld.shared::cluster.f32 %0, [%1];" : "=f"(v) : "r"(address) : "memory");
