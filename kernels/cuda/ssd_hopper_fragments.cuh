@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cuda/ssd_hopper_producer.cuh"
+#include "kernels/cuda/ssd_hopper_unit.cuh"
 #include "kernels/cuda/ssd_sm90.cuh"
 
 /// What a warpgroup's threads hold and move: the state's and the outputs' fragments, the scaled X

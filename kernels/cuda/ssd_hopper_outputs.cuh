@@ -1,7 +1,6 @@
 #pragma once
 
 #include "kernels/cuda/ssd_hopper_fragments.cuh"
-#include "kernels/cuda/ssd_hopper_producer.cuh"
 #include "kernels/cuda/ssd_hopper_states.cuh"
 
 /// The roles of the outputs' kernel. Per chunk of Q = 64 tokens and per head, with cs the inclusive
@@ -13,8 +12,8 @@
 /// operands.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
-/// The state at the start of the segment, when the cluster has carried it there: computes that which
-/// the segment reaches from zero, and takes part in the carry.
+/// The state at the start of the segment, when the cluster has carried it there: computes that
+/// which the segment reaches from zero, and takes part in the carry.
 template <typename T, int kWarpgroups, int kPanels, typename Layout>
 __device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[kPanels][32],
                                               std::uint32_t base, int w, int thread,
@@ -83,40 +82,32 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     sm90::mbarrier_arrive(handed + (n & 1) * 8);
   };
   hand_on(0);
-  // Half of a chunk is scaled while the tensor cores work on the other.
-  std::uint32_t first[2][4], second[2][4];
-  const auto scale_half = [&](std::uint32_t(&f)[2][4], int half) {
-    const unsigned t = sm90::thread_again();
-    scaled_x<T>(f,
-                base + place.stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + half * 4096 +
-                    PanelOffsets(t).transposed,
-                times + place.stage * Layout::kTimesStage + half * 128 + t % 4 * 8, 1.0F);
-  };
-  const auto begin = [&] {
-    sm90::mbarrier_wait(full + place.stage * 8, place.phase);
-    if constexpr (!kBulk) sm90::fence_async();
-    scale_half(first, 0);
-  };
-  if (chunks > 0) begin();
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
-    const std::uint32_t b = base + place.stage * Layout::kStage + Layout::kB;
-    const std::uint32_t release = empty + place.stage * 8;
+    const int stage = place.stage;
+    const std::uint32_t b = base + stage * Layout::kStage + Layout::kB;
+    sm90::mbarrier_wait(full + stage * 8, place.phase);
+    if constexpr (!kBulk) sm90::fence_async();
     const float keep = sm90::exp2_fast(
-        sm90::load_shared4(times + place.stage * Layout::kTimesStage + (kTimesSums + 63) * 4));
+        sm90::load_shared4(times + stage * Layout::kTimesStage + (kTimesSums + 63) * 4));
 #pragma unroll
     for (int q = 0; q < kPanels; ++q) {
 #pragma unroll
       for (int i = 0; i < 32; ++i) s[q][i] *= keep;
     }
-    add_half<T, kPanels>(s, first, b, 0);
-    scale_half(second, 1);
-    add_half<T, kPanels>(s, second, b, 1);
+    const unsigned t = sm90::thread_again();
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      std::uint32_t f[2][4];
+      scaled_x<T>(f,
+                  base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + half * 4096 +
+                      PanelOffsets(t).transposed,
+                  times + stage * Layout::kTimesStage + half * 128 + t % 4 * 8, 1.0F);
+      add_half<T, kPanels>(s, f, b, half);
+      finish_state<kPanels>(s);
+    }
+    if (t % 32 == 0) sm90::mbarrier_arrive(empty + stage * 8);
     place.next<Layout>();
-    sm90::wgmma_wait<1>();
-    if (chunk + 1 < chunks) begin();
-    finish_state<kPanels>(s);
-    if (sm90::thread_again() % 32 == 0) sm90::mbarrier_arrive(release);
     if (chunk > 0) sm90::mbarrier_wait(taken + ((chunk + 1) & 1) * 8, ((chunk - 1) >> 1) & 1);
     hand_on(chunk + 1);
   }

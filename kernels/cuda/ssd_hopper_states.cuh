@@ -1,7 +1,6 @@
 #pragma once
 
 #include "kernels/cuda/ssd_hopper_fragments.cuh"
-#include "kernels/cuda/ssd_hopper_producer.cuh"
 
 /// The states at the start of the segments, when the time is split: every CTA computes the state
 /// that its stretch reaches from zero; the CTAs of one cluster then carry the states on.
@@ -133,8 +132,8 @@ struct RingPlace {
   }
 };
 
-/// The state of pair w that `chunks` chunks reach from zero, in s, and the decay over them. From the
-/// last chunk to the first, so that a chunk's decay goes into its factors and the sums in the
+/// The state of pair w that `chunks` chunks reach from zero, in s, and the decay over them. From
+/// the last chunk to the first, so that a chunk's decay goes into its factors and the sums in the
 /// accumulators stay as they are. kOnceMore: a stage is released for the outputs' side too.
 template <typename T, typename Layout, int kPanels, bool kBulk, bool kOnceMore>
 __device__ __forceinline__ float stretch_state(float (&s)[kPanels][32], int chunks,
