@@ -29,7 +29,7 @@ Card current_card() {
 void ssd(const SsdArgs& args, const Launch& where) {
   const Card card = current_card();
   if (card.major == 9 && ssd_hopper_supports(args)) {
-    ssd_hopper(args, ssd_hopper_plan(args, card.processors), where.stream);
+    ssd_hopper(args, ssd_hopper_plan(args, card.processors), where);
   } else {
     ssd_recurrent(args, where.stream);
   }

@@ -1,83 +1,13 @@
 #include <algorithm>
+#include <atomic>
 
 #include "kernels/cuda/ssd_hopper.cuh"
-#include "kernels/cuda/ssd_hopper_roles.cuh"
+#include "kernels/cuda/ssd_hopper_kernels.cuh"
 
 namespace ssmprof::kernels::cuda {
 namespace {
 
 using namespace ssd_detail;
-
-/// Threads and registers of a kernel: 128 threads feed, 128 per pair keep the state, 128 more per
-/// pair compute the outputs. The registers of the roles add up to those at entry.
-template <int kWarpgroups, int kPanels, bool kOutputs>
-struct Shape {
-  static constexpr int kThreads = 128 * (1 + kWarpgroups * (kOutputs ? 2 : 1));
-  static constexpr bool kWide = kPanels > 2 || !kOutputs;
-  static constexpr int kProducer = kWide ? 40 : 32;
-  static constexpr int kState = kWide ? 232 : 112;
-  static constexpr int kOutput = kWide ? 232 : 112;
-};
-
-template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
-__global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, kOutputs>::kThreads, 1)
-    ssd_hopper_kernel(const __grid_constant__ HopperParams p) {
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  using Registers = Shape<kWarpgroups, kPanels, kOutputs>;
-  extern __shared__ __align__(1024) char smem[];
-  const std::uint32_t base = sm90::smem_address(smem), full = base + Layout::kBarriers;
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < Layout::kStages; ++i) {
-      sm90::mbarrier_init(full + i * 8, kBulk ? 1 + 32 * kWarpgroups : 256);
-      sm90::mbarrier_init(full + (Layout::kStages + i) * 8, kWarpgroups * (kOutputs ? 8 : 4));
-    }
-    for (int i = 0; i < kWarpgroups * 4; ++i) {
-      sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
-    }
-    sm90::fence_async();
-  }
-  __syncthreads();
-  sm90::release_successor();
-  const HopperUnit u(p, kWarpgroups);
-  const int group = static_cast<int>(threadIdx.x) / 128;
-  const int thread = static_cast<int>(threadIdx.x) % 128;
-  if (group == 0) {
-    sm90::registers_lower<Registers::kProducer>();
-    hopper_producer<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>(p, u, smem, thread);
-    if constexpr (!kOutputs) {
-      sm90::cluster_barrier();
-      sm90::cluster_barrier();
-    }
-  } else if (!kOutputs || group <= kWarpgroups) {
-    sm90::registers_raise<Registers::kState>();
-    const int w = group - 1;
-    if constexpr (kOutputs) sm90::wait_for_predecessor();
-    if (w < u.pairs) {
-      state_role<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>(p, u, smem, w, thread);
-    } else {
-      idle_role<kWarpgroups, kPanels, kOutputs, kGate>(u, base, thread % 32);
-    }
-    if constexpr (!kOutputs) {
-      sm90::cluster_barrier();
-      const HopperUnit again(p, kWarpgroups);
-      if (w < again.pairs) {
-        carry_states<kWarpgroups, kPanels>(p, again, base, base + Layout::kTimes, w, thread);
-      }
-      sm90::cluster_barrier();
-    }
-  } else if constexpr (kOutputs) {
-    sm90::registers_raise<Registers::kOutput>();
-    const int w = group - 1 - kWarpgroups;
-    sm90::wait_for_predecessor();
-    if (w < u.pairs) {
-      outputs_role<T, kWarpgroups, kPanels, kBulk, kGate>(p, u, smem, w, thread);
-    } else {
-      idle_role<kWarpgroups, kPanels, kOutputs, kGate>(u, base, thread % 32);
-    }
-  }
-#endif
-}
 
 /// Launches with the attributes that the chain needs.
 template <typename Kernel>
@@ -105,31 +35,84 @@ void launch_chained(Kernel kernel, dim3 grid, int threads, int shared, int clust
   check(cudaLaunchKernelEx(&config, kernel, p), "ssd");
 }
 
-template <typename T, int kWarpgroups, int kPanels, bool kOutputs, bool kBulk, bool kGate>
-void launch(const HopperParams& p, std::int64_t segments, cudaStream_t stream) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
-  const auto kernel = ssd_hopper_kernel<T, kWarpgroups, kPanels, kOutputs, kBulk, kGate>;
-  static const cudaError_t prepared =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, Layout::kBytes);
-  check(prepared, "ssd: shared memory");
+template <typename Layout, typename Kernel>
+void launch(Kernel kernel, const HopperParams& p, std::int64_t stretches, int threads, bool cluster,
+            bool chained, cudaStream_t stream) {
   const std::int64_t sequences = p.args.sequences ? p.args.sequences.count : p.args.batch;
   const dim3 grid(static_cast<unsigned>(sequences * p.args.groups * p.group_tiles),
-                  static_cast<unsigned>(segments));
-  launch_chained(kernel, grid, Shape<kWarpgroups, kPanels, kOutputs>::kThreads, Layout::kBytes,
-                 kOutputs ? 1 : static_cast<int>(segments), p, stream,
-                 kOutputs && p.plan.segments > 1);
+                  static_cast<unsigned>(stretches));
+  launch_chained(kernel, grid, threads, Layout::kBytes, cluster ? static_cast<int>(stretches) : 1,
+                 p, stream, chained);
+}
+
+template <typename Kernel>
+cudaError_t allow(Kernel kernel, int shared) {
+  const cudaError_t status =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared);
+  if (status != cudaSuccess) return status;
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+}
+
+template <typename T, int kWarpgroups, int kPanels, bool kBulk>
+void launch_states(const HopperParams& p, cudaStream_t stream) {
+  using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
+  const auto kernel = ssd_states_kernel<T, kWarpgroups, kPanels, kBulk>;
+  static const cudaError_t prepared = allow(kernel, Layout::kBytes);
+  check(prepared, "ssd: shared memory");
+  launch<Layout>(kernel, p, (p.plan.segments - 1) * p.plan.stretches,
+                 Shape<kWarpgroups, kPanels, false>::kThreads, true, p.overlap, stream);
+}
+
+template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
+void launch_outputs(const HopperParams& p, cudaStream_t stream) {
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  const auto kernel = ssd_outputs_kernel<T, kWarpgroups, kPanels, kForm, kBulk, kGate>;
+  static const cudaError_t prepared = allow(kernel, Layout::kBytes);
+  check(prepared, "ssd: shared memory");
+  constexpr bool kBoth = kForm == Form::both;
+  launch<Layout>(kernel, p, p.plan.segments, Shape<kWarpgroups, kPanels, true>::kThreads, kBoth,
+                 p.overlap || (!kBoth && p.plan.segments > 1), stream);
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
 void run(const HopperParams& p, cudaStream_t stream) {
-  if (p.plan.segments > 1) {
-    launch<T, kWarpgroups, kPanels, false, kBulk, false>(p, p.plan.segments - 1, stream);
+  if constexpr (kBulk && kWarpgroups == 2) {
+    if (p.plan.together && !p.args.z) {
+      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, false>(p, stream);
+    }
   }
+  if (p.plan.segments > 1) launch_states<T, kWarpgroups, kPanels, kBulk>(p, stream);
   if (p.args.z) {
-    launch<T, kWarpgroups, kPanels, true, kBulk, true>(p, p.plan.segments, stream);
+    launch_outputs<T, kWarpgroups, kPanels, Form::outputs, kBulk, true>(p, stream);
   } else {
-    launch<T, kWarpgroups, kPanels, true, kBulk, false>(p, p.plan.segments, stream);
+    launch_outputs<T, kWarpgroups, kPanels, Form::outputs, kBulk, false>(p, stream);
   }
+}
+
+/// Clusters of `size` blocks that the card holds at once.
+template <int kPanels>
+int clusters_at_once(int size) {
+  using Layout = HopperLayout<2, kPanels, true, false>;
+  const auto kernel = ssd_outputs_kernel<bf16, 2, kPanels, Form::both, true, false>;
+  static std::atomic<int> known[kSsdMaxTogether + 1]{};  // plus one
+  if (known[size] == 0) {
+    int count = 0;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(1, static_cast<unsigned>(size));
+    config.blockDim = dim3(Shape<2, kPanels, true>::kThreads);
+    config.dynamicSmemBytes = Layout::kBytes;
+    cudaLaunchAttribute cluster{};
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim.x = 1;
+    cluster.val.clusterDim.y = static_cast<unsigned>(size);
+    cluster.val.clusterDim.z = 1;
+    config.attrs = &cluster;
+    config.numAttrs = 1;
+    check(allow(kernel, Layout::kBytes), "ssd: shared memory");
+    check(cudaOccupancyMaxActiveClusters(&count, kernel, &config), "ssd: clusters");
+    known[size] = count + 1;
+  }
+  return known[size] - 1;
 }
 
 template <typename T, bool kBulk>
@@ -202,15 +185,32 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
   const std::int64_t tiles = (pairs + plan.warpgroups - 1) / plan.warpgroups;
   const std::int64_t units =
       (args.sequences ? args.sequences.count : args.batch) * args.groups * tiles;
-  if (!args.sequences && units * 2 <= processors) {
-    plan.segments = std::min<std::int64_t>({processors / units, plan.chunks, kSsdMaxSegments});
-  }
-  plan.chunks_per_segment = (plan.chunks + plan.segments - 1) / plan.segments;
-  if (plan.chunks_per_segment > 0) {
-    plan.segments = std::max<std::int64_t>(
-        1, (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment);
-  }
   plan.tiles = units;
+  plan.chunks_per_segment = plan.chunks;
+  if (args.sequences || units * 2 > processors || plan.chunks < 2) return plan;
+  const auto split = [&](std::int64_t most) {
+    const std::int64_t segments = std::min({processors / units, plan.chunks, most});
+    plan.chunks_per_segment = (plan.chunks + segments - 1) / segments;
+    plan.segments = (plan.chunks + plan.chunks_per_segment - 1) / plan.chunks_per_segment;
+  };
+  if (plan.panels <= 2) {
+    split(kSsdMaxTogether);
+    const int size = static_cast<int>(plan.segments);
+    plan.together =
+        size > 1 && plan.chunks_per_segment <= kSsdTogetherChunks &&
+        (plan.panels == 1 ? clusters_at_once<1>(size) : clusters_at_once<2>(size)) >= units;
+    if (plan.together) return plan;
+  }
+  // Clusters of more than eight blocks find room only where two blocks share a multiprocessor.
+  const std::int64_t blocks = plan.panels <= 2 ? 2 : 1, most = 8 * blocks;
+  split(most + 1);
+  // As many stretches per segment as fit on the card at once: a cluster lies within one of the
+  // card's parts of about 18 multiprocessors, of which 16 are counted on.
+  for (std::int64_t n = 2; plan.segments > 1 && n * (plan.segments - 1) <= most; ++n) {
+    const std::int64_t clusters = processors / 18 * (16 * blocks / (n * (plan.segments - 1)));
+    if (clusters < units || plan.chunks_per_segment < n) break;
+    plan.stretches = n;
+  }
   return plan;
 }
 
@@ -220,7 +220,7 @@ std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan) {
          (64 * 64);
 }
 
-void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream) {
+void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where) {
   const auto width = [&](const ConstRows& r, std::int64_t inner) {
     const auto fits = [&](int bytes) {
       return reinterpret_cast<std::uintptr_t>(r.data) % bytes == 0 &&
@@ -246,7 +246,8 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream) {
   p.z_bytes = args.z ? width(args.z, args.head_dim) : 16;
   p.out_vector = width(args.out, args.head_dim) == 16;
   p.states = static_cast<float*>(args.workspace);
-  const auto s = static_cast<cudaStream_t>(stream);
+  const auto s = static_cast<cudaStream_t>(where.stream);
+  p.overlap = where.overlap;
   if (args.dtype == DType::bf16) {
     run_dtype<bf16>(p, s);
   } else {

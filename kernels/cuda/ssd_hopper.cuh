@@ -3,6 +3,7 @@
 #include <cuda.h>
 
 #include "kernels/cuda/ssd_common.cuh"
+#include "kernels/launch.hpp"
 #include "kernels/ssd.hpp"
 
 namespace ssmprof::kernels::cuda {
@@ -16,11 +17,16 @@ struct SsdPlan {
   std::int64_t chunks = 0;     ///< of the longest sequence when there is one per batch
   std::int64_t segments = 1;
   std::int64_t chunks_per_segment = 0;
-  std::int64_t tiles = 0;  ///< CTAs per segment
+  std::int64_t stretches = 1;  ///< of a segment, each a CTA of the states' launch
+  std::int64_t tiles = 0;      ///< CTAs per segment
+  bool together = false;       ///< states and outputs in one launch, a cluster per tile
 };
 
-/// The states of all segments but the last are carried within one cluster of at most 8 blocks.
-constexpr std::int64_t kSsdMaxSegments = 9;
+/// Segments, and chunks of a segment, up to which states and outputs are computed together.
+constexpr std::int64_t kSsdMaxTogether = 8, kSsdTogetherChunks = 12;
+
+/// The stretches of all segments but the last are carried within one cluster of so many blocks.
+constexpr std::int64_t kSsdMaxStretches = 16;
 
 constexpr std::int64_t kSsdChunk = 64;
 
@@ -36,7 +42,7 @@ std::size_t ssd_hopper_workspace(const SsdArgs& args, const SsdPlan& plan);
 /// Chunked SSD with the state resident in the accumulators of the warpgroup matrix products. One
 /// launch; two when the time is split: the states of the segments, carried from one to the next
 /// within a cluster, then the outputs.
-void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, void* stream);
+void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where);
 
 namespace ssd_detail {
 
@@ -49,6 +55,7 @@ struct HopperParams {
   bool bulk;                               ///< x, b and c come through the bulk copy engine
   int x_bytes, b_bytes, c_bytes, z_bytes;  ///< width of an aligned access: 16, 4 or 2
   bool out_vector;                         ///< 16-byte stores of out
+  bool overlap;                            ///< with the launch before
   float* states;                           ///< workspace: state at the start of each segment
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cuda/ssd_hopper.cuh"
+#include "kernels/cuda/ssd_hopper_unit.cuh"
 #include "kernels/cuda/ssd_sm90.cuh"
 
 /// What a warpgroup's threads hold and move: the state's and the outputs' fragments, the scaled X
@@ -40,14 +40,39 @@ __device__ __forceinline__ void state_copy(float (&s)[kPanels][32], float* memor
   }
 }
 
+/// The fragment of pair w ↔ its rows of `states` [sequences × heads × head_dim × state].
 template <int kPanels, bool kLoad>
-__device__ __forceinline__ void state_copy(float (&s)[kPanels][32], float* memory, int rows,
-                                           int columns, int warp, int lane) {
+__device__ __forceinline__ void state_copy(const HopperParams& p, const HopperUnit& u,
+                                           float (&s)[kPanels][32], float* states, int w,
+                                           int thread) {
+  const SsdArgs& a = p.args;
+  const int row0 = u.row0(p, w), rows = min(64, static_cast<int>(a.head_dim) - row0);
+  const int columns = static_cast<int>(a.state), warp = thread / 32, lane = thread % 32;
+  states += ((u.sequence * a.heads + u.head(p, w)) * a.head_dim + row0) * a.state;
   if (columns % 2 == 0) {
-    state_copy<kPanels, kLoad, true>(s, memory, rows, columns, warp, lane);
+    state_copy<kPanels, kLoad, true>(s, states, rows, columns, warp, lane);
   } else {
-    state_copy<kPanels, kLoad, false>(s, memory, rows, columns, warp, lane);
+    state_copy<kPanels, kLoad, false>(s, states, rows, columns, warp, lane);
   }
+}
+
+/// Fragment e of a thread: rows r and r + 8, columns n and the next, of the initial state.
+__device__ __forceinline__ float4 initial_fragment(const HopperParams& p, const HopperUnit& u,
+                                                   int w, int thread, int e) {
+  const SsdArgs& a = p.args;
+  const int lane = thread % 32, row0 = u.row0(p, w);
+  const int r = thread / 32 * 16 + lane / 4, n = e / 8 * 64 + e % 8 * 8 + lane % 4 * 2;
+  const float* from =
+      a.initial_state + ((u.sequence * a.heads + u.head(p, w)) * a.head_dim + row0) * a.state;
+  float v[4] = {};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int row = r + i / 2 * 8, column = n + i % 2;
+    if (row < min(64, static_cast<int>(a.head_dim) - row0) && column < a.state) {
+      v[i] = from[row * a.state + column];
+    }
+  }
+  return make_float4(v[0], v[1], v[2], v[3]);
 }
 
 /// Where a consumer thread reads and writes inside the swizzled panels. Offsets of one 16-byte
@@ -57,8 +82,9 @@ struct PanelOffsets {
   std::uint32_t straight;    ///< ldmatrix, stmatrix in the order of the accumulators
   std::uint32_t row;         ///< the thread's 16-byte piece of a row
 
-  __device__ PanelOffsets(int warp, int lane) {
-    const int i = lane / 8, l = lane % 8;
+  /// `thread`: of a warpgroup, or of the block.
+  __device__ explicit PanelOffsets(unsigned thread) {
+    const unsigned warp = thread / 32 % 4, i = thread / 8 % 4, l = thread % 8;
     transposed = ((i >> 1) * 8 + l) * 128 + (((2 * warp + (i & 1)) ^ l) * 16);
     straight = (warp * 16 + (i & 1) * 8 + l) * 128 + (((i >> 1) ^ l) * 16);
     row = (warp * 16 + i) * 128 + ((l ^ i) * 16);
@@ -80,19 +106,19 @@ __device__ __forceinline__ void state_to_shared(const float (&s)[kPanels][32], s
   }
 }
 
-/// (X · 2^(end - cs'))ᵀ as the left operand: rows = rows of the state, contracted = tokens.
-/// `csd` is advanced by the thread's pair of columns.
-template <typename T>
-__device__ __forceinline__ void scaled_x(std::uint32_t (&f)[4][4], std::uint32_t x,
-                                         const float* csd, float end) {
+/// (X · factors · scale)ᵀ as the left operand: rows = rows of the state, contracted = tokens.
+/// `factors`: in shared memory, advanced by the thread's pair of columns.
+template <typename T, int kSteps>
+__device__ __forceinline__ void scaled_x(std::uint32_t (&f)[kSteps][4], std::uint32_t x,
+                                         std::uint32_t factors, float scale) {
 #pragma unroll
-  for (int k = 0; k < 4; ++k) sm90::ldmatrix_x4_trans(f[k], x + k * 2048);
+  for (int k = 0; k < kSteps; ++k) sm90::ldmatrix_x4_trans(f[k], x + k * 2048);
 #pragma unroll
-  for (int k = 0; k < 4; ++k) {
+  for (int k = 0; k < kSteps; ++k) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      const float2 e = *reinterpret_cast<const float2*>(csd + 16 * k + 8 * h);
-      const float w0 = sm90::exp2_fast(end - e.x), w1 = sm90::exp2_fast(end - e.y);
+      const float2 e = sm90::load_shared8(factors + (16 * k + 8 * h) * 4);
+      const float w0 = e.x * scale, w1 = e.y * scale;
 #pragma unroll
       for (int m = 0; m < 2; ++m) {
         const float2 v = unpack2<T>(f[k][2 * h + m]);
@@ -102,34 +128,81 @@ __device__ __forceinline__ void scaled_x(std::uint32_t (&f)[4][4], std::uint32_t
   }
 }
 
-/// M as the left operand from C·Bᵀ in accumulators. cs0, cs1: of the thread's rows.
-template <typename T>
-__device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
-                                               float cs0, float cs1, const float* csd, int warp,
-                                               int lane) {
-  const int t = lane / 4, s = (lane % 4) * 2;  // within the diagonal block
+/// Starts S += Fᵀ B over half of the chunk's tokens, F as scaled_x gives it.
+template <typename T, int kPanels>
+__device__ __forceinline__ void add_half(float (&s)[kPanels][32], const std::uint32_t (&f)[2][4],
+                                         std::uint32_t b, int half) {
+  const std::uint64_t right = sm90::panel_descriptor(b);
+  sm90::wgmma_fence();
 #pragma unroll
-  for (int k = 0; k < 4; ++k) {
-    if (k > warp) {
+  for (int q = 0; q < kPanels; ++q) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) m[k][i] = 0;
-      continue;
+    for (int k = 0; k < 2; ++k) {
+      sm90::wgmma_rs<T, true>(s[q], f[k],
+                              right + q * (sm90::kPanelBytes / 16) + (2 * half + k) * 128, 1);
     }
+  }
+  sm90::wgmma_commit();
+}
+
+template <int kPanels>
+__device__ __forceinline__ void finish_state(float (&s)[kPanels][32]) {
+  sm90::wgmma_wait<0>();
+#pragma unroll
+  for (int q = 0; q < kPanels; ++q) sm90::pin(s[q]);
+}
+
+/// M as the left operand from C·Bᵀ in accumulators, of warp kWarp. cs0, cs1: of the thread's rows;
+/// csd: cs' in shared memory, advanced by the thread's pair of columns.
+template <typename T, int kWarp>
+__device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
+                                               float cs0, float cs1, std::uint32_t csd,
+                                               unsigned lane) {
+  const unsigned t = lane / 4, s = lane % 4 * 2;  // within the diagonal block
+#pragma unroll
+  for (int k = 0; k <= kWarp; ++k) {
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
-      const float2 e = *reinterpret_cast<const float2*>(csd + 16 * k + 8 * h);
+      const float2 e = sm90::load_shared8(csd + (16 * k + 8 * h) * 4);
       const float* v = &g[(2 * k + h) * 4];
-      float a0 = v[0] * sm90::exp2_fast(cs0 - e.x), a1 = v[1] * sm90::exp2_fast(cs0 - e.y);
+      float a0 = 0.0F, a1 = 0.0F;
+      if (k < kWarp || h == 0) {
+        a0 = v[0] * sm90::exp2_fast(cs0 - e.x), a1 = v[1] * sm90::exp2_fast(cs0 - e.y);
+      }
       float b0 = v[2] * sm90::exp2_fast(cs1 - e.x), b1 = v[3] * sm90::exp2_fast(cs1 - e.y);
-      if (k == warp) {  // rows t and t + 8, columns 8·h + s and the next
-        a0 = h == 0 && s <= t ? a0 : 0.0F;
-        a1 = h == 0 && s + 1 <= t ? a1 : 0.0F;
-        b0 = h == 0 || s <= t ? b0 : 0.0F;
-        b1 = h == 0 || s + 1 <= t ? b1 : 0.0F;
+      if (k == kWarp) {  // rows t and t + 8, columns 8·h + s and the next
+        if (h == 0) {
+          a0 = s <= t ? a0 : 0.0F;
+          a1 = s + 1 <= t ? a1 : 0.0F;
+        } else {
+          b0 = s <= t ? b0 : 0.0F;
+          b1 = s + 1 <= t ? b1 : 0.0F;
+        }
       }
       m[k][2 * h] = pack2<T>(a0, a1);
       m[k][2 * h + 1] = pack2<T>(b0, b1);
     }
+  }
+#pragma unroll
+  for (int k = kWarp + 1; k < 4; ++k) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) m[k][i] = 0;
+  }
+}
+
+template <typename T>
+__device__ __forceinline__ void decayed_scores(std::uint32_t (&m)[4][4], const float (&g)[32],
+                                               float cs0, float cs1, std::uint32_t csd, int warp,
+                                               unsigned lane) {
+  // A piece of code per warp, so that no branch keeps the blocks apart.
+  if (warp == 0) {
+    decayed_scores<T, 0>(m, g, cs0, cs1, csd, lane);
+  } else if (warp == 1) {
+    decayed_scores<T, 1>(m, g, cs0, cs1, csd, lane);
+  } else if (warp == 2) {
+    decayed_scores<T, 2>(m, g, cs0, cs1, csd, lane);
+  } else {
+    decayed_scores<T, 3>(m, g, cs0, cs1, csd, lane);
   }
 }
 
@@ -143,60 +216,26 @@ __device__ __forceinline__ void scale_rows(float (&y)[32], float cs0, float cs1)
   }
 }
 
-/// (y + D·x) · SiLU(z) in 16 bits over the warp's own rows of the X panel; z is at x + gate.
+/// (y + D·x) · SiLU(z) in 16 bits, in the place of x. x: the warp's own rows as ldmatrix gives
+/// them; z: where it would read those of the gate.
 template <typename T, bool kGate>
-__device__ __forceinline__ void outputs_to_shared(const float (&y)[32], std::uint32_t at, int gate,
-                                                  float skip) {
+__device__ __forceinline__ void finish_outputs(std::uint32_t (&x)[4][4], const float (&y)[32],
+                                               std::uint32_t z, float skip) {
 #pragma unroll
-  for (int j = 0; j < 4; j += 2) {  // two at a time: enough loads in flight, few registers
-    std::uint32_t x[2][4], z[2][4];
+  for (int j = 0; j < 4; ++j) {
+    std::uint32_t gate[4];
+    if constexpr (kGate) sm90::ldmatrix_x4(gate, z ^ (j * 32));
 #pragma unroll
-    for (int n = 0; n < 2; ++n) {
-      sm90::ldmatrix_x4(x[n], at ^ ((j + n) * 32));
-      if constexpr (kGate) sm90::ldmatrix_x4(z[n], (at ^ ((j + n) * 32)) + gate);
-    }
-#pragma unroll
-    for (int n = 0; n < 2; ++n) {
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {  // row half i % 2, column block 2(j + n) + i / 2
-        const float2 v = unpack2<T>(x[n][i]);
-        float lo = fmaf(skip, v.x, y[8 * (j + n) + 2 * i]);
-        float hi = fmaf(skip, v.y, y[8 * (j + n) + 2 * i + 1]);
-        if constexpr (kGate) {
-          const float2 g = unpack2<T>(z[n][i]);
-          lo *= silu(g.x);
-          hi *= silu(g.y);
-        }
-        x[n][i] = pack2<T>(lo, hi);
+    for (int i = 0; i < 4; ++i) {  // row half i % 2, column block 2j + i / 2
+      const float2 v = unpack2<T>(x[j][i]);
+      float lo = fmaf(skip, v.x, y[8 * j + 2 * i]);
+      float hi = fmaf(skip, v.y, y[8 * j + 2 * i + 1]);
+      if constexpr (kGate) {
+        const float2 g = unpack2<T>(gate[i]);
+        lo *= silu(g.x);
+        hi *= silu(g.y);
       }
-      sm90::stmatrix_x4(at ^ ((j + n) * 32), x[n][0], x[n][1], x[n][2], x[n][3]);
-    }
-  }
-}
-
-/// The warp's 16 rows from the panel to memory. `out` points at the thread's piece of its first
-/// row (a row per 8 lanes), rows and columns are counted from it.
-template <typename T>
-__device__ __forceinline__ void store_outputs(std::uint32_t at, T* out, std::int64_t stride,
-                                              int rows, int columns, bool vector) {
-  uint4 v[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) v[i] = sm90::load_shared16((at ^ ((i & 1) * 64)) + i * 512);
-  if (vector) {
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      if (i * 4 < rows && columns > 0) *reinterpret_cast<uint4*>(out + i * 4 * stride) = v[i];
-    }
-    return;
-  }
-  auto* o = reinterpret_cast<std::uint16_t*>(out);
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const int limit = i * 4 < rows ? columns : 0;
-    const std::uint32_t w[4] = {v[i].x, v[i].y, v[i].z, v[i].w};
-#pragma unroll
-    for (int k = 0; k < 8; ++k) {
-      if (k < limit) o[i * 4 * stride + k] = static_cast<std::uint16_t>(w[k / 2] >> (16 * (k % 2)));
+      x[j][i] = pack2<T>(lo, hi);
     }
   }
 }

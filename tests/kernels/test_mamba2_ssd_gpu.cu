@@ -62,6 +62,13 @@ TEST_CASE("the CUDA SSD takes any groups and any alignment") {
   require_close(c, kBf16, kBf16);
 }
 
+TEST_CASE("the CUDA SSD over many chunks with few stages in flight") {
+  SsdCase c = shape(3, 4100, 24, 64, 1, GENERATE(128, 256));
+  c.gate = GENERATE(false, true);
+  c.initial = true;
+  require_close(c, kBf16, kBf16);
+}
+
 TEST_CASE("the CUDA SSD's element types") {
   SsdCase c = shape(1, 2048, 24, 64, 1, 128);
   c.initial = true;
@@ -72,7 +79,8 @@ TEST_CASE("the CUDA SSD's element types") {
 }
 
 TEST_CASE("the CUDA SSD splits the time to fill the card", "[large]") {
-  SsdCase c = shape(1, GENERATE(512, 1000, 2048), GENERATE(24, 80), 64, 1, 128);
+  SsdCase c = shape(1, GENERATE(65, 300, 512, 1000, 2048, 5000), GENERATE(2, 24, 80), 64, 1,
+                    GENERATE(64, 128, 256));
   c.initial = true;
   require_close(c, kBf16, kBf16);
 }
