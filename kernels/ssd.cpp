@@ -1,5 +1,7 @@
 #include "kernels/ssd.hpp"
 
+#include <string>
+
 #include "kernels/cpu/ssd.hpp"
 #include "kernels/cuda/ssd.hpp"
 #include "kernels/dispatch.hpp"
@@ -46,6 +48,10 @@ void validate(const SsdStateUpdateArgs& a) {
   const Validator check("ssd_state_update");
   validate_heads(check, a, 1);
   check.given(a.ssm_state, "ssm_state");
+  if (a.norm_weight == nullptr) return;
+  check.given(a.squares, "squares");
+  check.require(a.head_dim % kSsdPart == 0, "head_dim",
+                "must be a multiple of " + std::to_string(kSsdPart) + " with squares");
 }
 
 }  // namespace
@@ -114,6 +120,11 @@ Cost cost_of(const SsdStateUpdateArgs& a) {
   cost.transcendentals = 3 * batch * heads + 2 * batch * inner * gate;
   cost.bytes_read = s * batch * (inner + 2 * u64(a.groups) * n + heads + inner * gate) + states;
   cost.bytes_written = s * batch * inner + states;
+  if (a.norm_weight != nullptr) {
+    cost.flops += 3 * batch * inner;
+    cost.bytes_read += s * inner;
+    cost.bytes_written += batch * inner / kSsdPart * sizeof(float);
+  }
   return cost;
 }
 

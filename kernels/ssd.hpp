@@ -66,12 +66,23 @@ struct SsdStateUpdateArgs {
   float dt_min = 0.0F, dt_max = std::numeric_limits<float>::infinity();
   void* ssm_state = nullptr;  ///< [batch, heads, head_dim, state]
   Rows out;
+  /// For an RMSNorm over a whole row whose scale is applied later: out · norm_weight in the type of
+  /// x, and sums of squares of out. Those of a head stand in its first parts, zeros in the others.
+  const void* norm_weight = nullptr;  ///< [heads·head_dim] or null: neither
+  float* squares = nullptr;           ///< [batch, heads·head_dim / kSsdPart]
+  /// With launch.overlap: no kernel that may still run writes the state, so that the first of it is
+  /// read before they end (CUDA).
+  bool state_settled = false;
 };
+
+/// Head_dim must be a multiple where sums of squares are wanted.
+inline constexpr std::int64_t kSsdPart = 16;
 
 void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch);
 
 /// 5·B·Di·N FLOP, + 2·B·Di with D, + 2·B·Di with the gate; transcendentals 3·B·H, + 2·B·Di with
-/// the gate; bytes s·B·(2Di + 2GN + H, + Di with the gate) and the states read and written.
+/// the gate; bytes s·B·(2Di + 2GN + H, + Di with the gate) and the states read and written. For the
+/// norm 3·B·Di FLOP, the weight and the sums.
 Cost cost_of(const SsdStateUpdateArgs& args);
 
 }  // namespace ssmprof::kernels

@@ -60,6 +60,34 @@ void submit(void (*kernel)(Parameters...), int blocks, int threads, int shared, 
   check(cudaLaunchKernelEx(&config, kernel, parameters...), "linear");
 }
 
+linear_detail::FinishParams finish_params(const LinearArgs& a) {
+  linear_detail::FinishParams f{};
+  f.bias = a.bias, f.y = a.y.data, f.y_stride = a.y.row_stride;
+  f.rows = static_cast<int>(a.rows), f.outputs = static_cast<int>(a.outputs);
+  f.packed_y = rows_aligned(a.y.data, 0, a.rows > 1 ? a.y.row_stride : 0, 2, 8);
+  f.squares = a.scale.squares, f.parts = static_cast<int>(a.scale.parts);
+  f.channels = static_cast<float>(a.scale.channels), f.eps = a.scale.eps;
+  f.conv_first = static_cast<int>(a.conv.first);
+  f.conv_channels = static_cast<int>(a.conv.channels);
+  f.conv_weight = a.conv.weight, f.conv_bias = a.conv.bias, f.conv_state = a.conv.state;
+  f.convolved = a.conv.out.data, f.convolved_stride = a.conv.out.row_stride;
+  f.residual = a.residual.data, f.residual_f32 = a.residual.dtype == DType::f32;
+  f.norm_weight = a.residual.weight, f.next = a.residual.next;
+  f.next_squares = a.residual.squares;
+  return f;
+}
+
+/// Whether what the end of the layer reads and writes can be moved in fours.
+bool ends_in_fours(const LinearArgs& a) {
+  const auto aligned = [](const void* p) {
+    return reinterpret_cast<std::uintptr_t>(p) % 8 == 0;
+  };
+  return aligned(a.conv.weight) && aligned(a.conv.bias) && aligned(a.conv.state) &&
+         rows_aligned(a.conv.out.data, 0, a.rows > 1 ? a.conv.out.row_stride : 0, 2, 8) &&
+         reinterpret_cast<std::uintptr_t>(a.residual.data) % 16 == 0 &&
+         aligned(a.residual.weight) && aligned(a.residual.next);
+}
+
 template <class T, int NT, int MT>
 void launch(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   const int room = device_value(cudaDevAttrMaxSharedMemoryPerBlockOptin);
@@ -67,16 +95,16 @@ void launch(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   if (layout.chunk == 0 || layout.threads > linear_most_warps(NT, MT) * kWarp)
     throw std::invalid_argument("linear: plan does not fit the device");
   linear_detail::Params p{};
-  p.x = a.x.data, p.weight = a.weight, p.bias = a.bias, p.y = a.y.data;
-  p.x_stride = a.x.row_stride, p.y_stride = a.y.row_stride;
+  p.x = a.x.data, p.weight = a.weight;
+  p.x_stride = a.x.row_stride;
   p.rows = static_cast<int>(a.rows), p.inputs = static_cast<int>(a.inputs);
   p.outputs = static_cast<int>(a.outputs);
   p.across = plan.across, p.along = plan.along;
   p.steps = layout.steps, p.queue = layout.queue, p.x_at = layout.x_at;
-  p.chunk = layout.chunk, p.pitch = layout.pitch;
+  p.chunk = layout.chunk, p.pitch = layout.pitch, p.scales_at = layout.scales_at;
   p.bulk = NT > 1 && launches_overlap();  // few rows arrive sooner by plain loads
-  p.packed_y = rows_aligned(a.y.data, 0, a.rows > 1 ? a.y.row_stride : 0, 2, 8);
   p.overlap = where.overlap;
+  p.finish = finish_params(a);
   auto* const kernel = linear_detail::linear_stream_kernel<T, NT, MT>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, room),
         "linear: shared memory");
@@ -115,7 +143,9 @@ void linear(const LinearArgs& args, const LinearPlan& plan, const Launch& where)
 }
 
 void linear(const LinearArgs& args, const Launch& where) {
-  if (streams(args)) return linear(args, known_plan(args), where);
+  if (streams(args) && ends_in_fours(args)) return linear(args, known_plan(args), where);
+  if (args.fused())
+    throw std::invalid_argument("linear: fused forms need 16-bit types and aligned rows on CUDA");
   dispatch(args.dtype, [&](auto t) {
     submit(linear_detail::linear_general_kernel<decltype(t)>,
            static_cast<int>(blocks_for(args.outputs, linear_detail::kGeneralWarps)),

@@ -51,6 +51,12 @@ __device__ void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
+/// The sum of four neighbouring lanes; whole warps.
+__device__ inline float sum_of_four(float v) {
+  v += __shfl_xor_sync(0xffffffffU, v, 1);
+  return v + __shfl_xor_sync(0xffffffffU, v, 2);
+}
+
 /// Four matrices of 8×8 16-bit elements: lane l gives the address of row l % 8 of matrix l / 8 and
 /// gets the elements 2·(l % 4) and the next of row l / 4 of each (PTX ISA, ldmatrix).
 __device__ inline uint4 load_matrices(std::uint32_t address) {
@@ -78,10 +84,10 @@ __device__ inline std::uint32_t cluster_rank() {
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(v));
   return v;
 }
-/// A barrier over the cluster that orders shared memory.
+/// A barrier over the cluster that orders shared memory. Not the aligned form: lanes may have left
+/// the loops before it at different times.
 __device__ inline void cluster_barrier() {
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
-                   : "memory");
+  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
 }
 /// Four floats of another block's shared memory; `address` as in this block.
 __device__ inline float4 load_cluster(std::uint32_t address, std::uint32_t rank) {

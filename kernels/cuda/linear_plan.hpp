@@ -39,13 +39,15 @@ struct LinearDevice {
   bool clusters = false;  ///< sm_90 code on an sm_90 device
 };
 
-/// Shared memory: the warps' queues, a barrier, x; later the sums of all warps in their place.
+/// Shared memory: the warps' queues, a barrier, x; later the sums of all warps in their place. The
+/// rows' scales behind both.
 struct LinearLayout {
   int steps = 0;   ///< of all inputs
   int queue = 0;   ///< steps that a warp's queue holds, at most linear_depth()
   int x_at = 0;    ///< byte offset of x
   int chunk = 0;   ///< steps of x held at once; 0: the plan does not fit
   int pitch = 0;   ///< bytes between rows of x: 16 modulo 128, so that eight lie in distinct banks
+  int scales_at = 0;
   int shared = 0;  ///< bytes
   int blocks = 0, threads = 0;
 };

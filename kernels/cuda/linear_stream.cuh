@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/linear_device.cuh"
+#include "kernels/cuda/linear_finish.cuh"
 #include "kernels/cuda/linear_plan.hpp"
 #include "kernels/cuda/programmatic.cuh"
 
@@ -16,21 +17,21 @@ namespace ssmprof::kernels::cuda::linear_detail {
 struct Params {
   const void* x;
   const void* weight;
-  const void* bias;
-  void* y;
-  std::int64_t x_stride, y_stride;
+  std::int64_t x_stride;
   int rows, inputs, outputs;
   int across, along;                     ///< of the plan
   int steps, queue, x_at, chunk, pitch;  ///< of the layout; the barrier lies before x_at
-  bool bulk;                             ///< x by the copy engine
-  bool packed_y;                         ///< four outputs in one store
-  bool overlap;                          ///< the next kernel may start early
+  int scales_at;
+  bool bulk;     ///< x by the copy engine
+  bool overlap;  ///< the next kernel may start early
+  FinishParams finish;
 };
 
-/// x of the steps [from, to) into shared memory, zeros behind the last input. All threads.
+/// x of the steps [from, to) into shared memory, zeros behind the last input. All threads; they meet
+/// when it is there, and the copy engine's work is waited for by wait_for_x().
 template <class T>
-__device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrier, int from, int to,
-                       std::uint32_t parity) {
+__device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrier, int from,
+                       int to) {
   const T* const x = static_cast<const T*>(p.x) + static_cast<std::int64_t>(from) * kLinearStep;
   const int vectors = (to - from) * (kLinearStep / 8);
   const int given = min(vectors, (p.inputs - from * kLinearStep) / 8);
@@ -48,8 +49,6 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
       for (int row = threadIdx.x; row < p.rows; row += kWarp)
         copy_bulk(x_at + row * p.pitch, x + row * p.x_stride, given * 16, barrier);
     }
-    __syncthreads();
-    barrier_wait(barrier, parity);
     return;
   }
 #endif
@@ -61,44 +60,13 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
     if (vector < given) v = *reinterpret_cast<const uint4*>(x + row * p.x_stride + vector * 8);
     store_shared(x_at + row * p.pitch + vector * 16, v);
   }
-  __syncthreads();
 }
 
-/// The sums of all warps along and all blocks of the cluster; this block's part of the outputs.
-template <class T>
-__device__ void finish(const Params& p, std::uint32_t sums, int first, int wide, int pitch,
-                       int block_sums, int blocks, int rank) {
-  const int quads = wide / 4, items = quads * p.rows;
-  T* const y = static_cast<T*>(p.y);
-  for (int i = rank * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x); i < items;
-       i += blocks * static_cast<int>(blockDim.x)) {
-    const int row = i / quads, at = (i - row * quads) * 4, n = first + at;
-    if (n >= p.outputs) continue;
-    float v[4] = {};
-    const std::uint32_t from = sums + (row * pitch + at) * 4;
-    for (int w = 0; w < p.along; ++w) {
-#pragma unroll 4
-      for (int b = 0; b < blocks; ++b) {
-        const float4 part = load_cluster(from + w * block_sums, b);
-        v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
-      }
-    }
-    const int count = min(4, p.outputs - n);
-    Pack<T, 4> out;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      if (p.bias != nullptr && j < count) v[j] += to_float(static_cast<const T*>(p.bias)[n + j]);
-      out.v[j] = from_float<T>(v[j]);
-    }
-    T* const to = y + row * p.y_stride + n;
-    if (p.packed_y && count == 4) {
-      store_pack(to, out);
-    } else {
-#pragma unroll
-      for (int j = 0; j < 4; ++j)
-        if (j < count) to[j] = out.v[j];
-    }
-  }
+__device__ inline void wait_for_x(const Params& p, std::uint32_t barrier, std::uint32_t parity) {
+  __syncthreads();
+#if __CUDA_ARCH__ >= 900
+  if (p.bulk) barrier_wait(barrier, parity);
+#endif
 }
 
 /// MT tiles of 16 outputs per warp, NT tiles of 8 rows of x.
@@ -157,12 +125,20 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
   const std::uint32_t column =
       x_at + (NT == 1 ? min(row, p.rows - 1) : row) * p.pitch + lane / 8 * 16;
 
+  float* const scales = reinterpret_cast<float*>(memory + p.scales_at);
+  if (begin == end) scale_rows(p.finish, scales, [] {});
   int step = begin + along, used = 0;
   std::uint32_t parity = 0;
   for (int from = begin; from < end; from += p.chunk, parity ^= 1) {
     const int to = min(from + p.chunk, end);
-    if (from > begin) __syncthreads();
-    load_x<T>(p, x_at, barrier, from, to, parity);
+    const auto load = [&] { load_x<T>(p, x_at, barrier, from, to); };
+    if (from > begin) {
+      __syncthreads();
+      load();
+    } else {
+      scale_rows(p.finish, scales, load);
+    }
+    wait_for_x(p, barrier, parity);
     for (; step < to; step += p.along) {
       wait_for_copies<kQueue - 2>();
       __syncwarp();
@@ -205,7 +181,8 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     cluster_barrier();
   else
     __syncthreads();
-  finish<T>(p, base, first, wide, pitch, block_sums, blocks, rank);
+  finish<T>(p.finish, {base, static_cast<std::uint32_t>(block_sums), pitch, p.along, blocks, rank, scales},
+            first, wide);
   if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
 }
 

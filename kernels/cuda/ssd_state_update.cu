@@ -37,8 +37,29 @@ __global__ void __launch_bounds__(kWarps * 32)
   S* state = static_cast<S*>(a.ssm_state) + (batch * a.heads * a.head_dim + row0) * a.state;
   const int n_state = static_cast<int>(a.state);
 
+  constexpr int kStep = kWarps * kRowsAtOnce;
+  float s[kInFlight][K][V];
+  int r0 = warp * kRowsAtOnce + sub;
+  const auto load_rows = [&] {
+#pragma unroll
+    for (int i = 0; i < kInFlight; ++i) {
+      const int r = r0 + i * kStep;
+#pragma unroll
+      for (int k = 0; k < K; ++k) {
+        const int n = (l + k * kLanes) * V;
+        if (r < n_rows && n < n_state) {
+          load_vec<S, V>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
+        } else {
+#pragma unroll
+          for (int v = 0; v < V; ++v) s[i][k][v] = 0.0F;
+        }
+      }
+    }
+  };
+  if (a.state_settled) load_rows();
   wait_for_previous_grid();
   let_next_grid_start();
+  if (!a.state_settled) load_rows();
   const float dt =
       transform(to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]),
                 a.dt_bias ? a.dt_bias[head] : 0.0F);
@@ -54,24 +75,15 @@ __global__ void __launch_bounds__(kWarps * 32)
       c[k][v] = n < n_state ? to_float(cp[n]) : 0.0F;
     }
   }
-  constexpr int kStep = kWarps * kRowsAtOnce;
-  for (int r0 = warp * kRowsAtOnce + sub; r0 - sub < n_rows; r0 += kStep * kInFlight) {
-    float s[kInFlight][K][V];
+  const T* weight = static_cast<const T*>(a.norm_weight);
+  if (weight) weight += row0;
+  float squares = 0.0F;
+  while (r0 - sub < n_rows) {
     float xv[kInFlight];
 #pragma unroll
     for (int i = 0; i < kInFlight; ++i) {
       const int r = r0 + i * kStep;
       xv[i] = r < n_rows ? to_float(x[r]) : 0.0F;
-#pragma unroll
-      for (int k = 0; k < K; ++k) {
-        const int n = (l + k * kLanes) * V;
-        if (r < n_rows && n < n_state) {
-          load_vec<S, V>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
-        } else {
-#pragma unroll
-          for (int v = 0; v < V; ++v) s[i][k][v] = 0.0F;
-        }
-      }
     }
 #pragma unroll
     for (int i = 0; i < kInFlight; ++i) {
@@ -94,16 +106,33 @@ __global__ void __launch_bounds__(kWarps * 32)
       if (l == 0 && r < n_rows) {
         y = fmaf(skip, xv[i], y);
         if (z) y *= silu<true>(to_float(z[r]));
+        squares = fmaf(y, y, squares);
+        if (weight) y *= to_float(weight[r]);
         out[r] = from_float<T>(y);
       }
     }
+    r0 += kStep * kInFlight;
+    if (r0 - sub < n_rows) load_rows();
+  }
+  if (!weight) return;
+  __shared__ float partial[kWarps];
+  squares = warp_sum(squares);
+  if (lane == 0) partial[warp] = squares;
+  __syncthreads();
+  const int parts = n_rows / static_cast<int>(kSsdPart);
+  if (threadIdx.x < parts) {
+    float total = 0.0F;
+    if (threadIdx.x == 0)
+      for (int w = 0; w < kWarps; ++w) total += partial[w];
+    a.squares[(batch * a.heads * a.head_dim + row0) / kSsdPart + threadIdx.x] = total;
   }
 }
 
 /// Rows of a head per block: all, or fewer where heads alone would not fill the device.
 int rows_per_block(const SsdStateUpdateArgs& a) {
   std::int64_t rows = a.head_dim;
-  while (rows % 8 == 0 && rows > 16 && a.batch * a.heads * (a.head_dim / rows) < 132 * 4) rows /= 2;
+  const int least = a.norm_weight != nullptr ? 2 * static_cast<int>(kSsdPart) : 8;
+  while (rows % least == 0 && rows > 16 && a.batch * a.heads * (a.head_dim / rows) < 132 * 4) rows /= 2;
   return static_cast<int>(rows);
 }
 
@@ -118,6 +147,7 @@ void launch(const SsdStateUpdateArgs& args, const Launch& where) {
     move(p.x), move(p.b), move(p.c), move(p.dt), move(p.z);
     p.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
     p.ssm_state = static_cast<S*>(args.ssm_state) + u * args.heads * args.head_dim * args.state;
+    if (args.squares != nullptr) p.squares = args.squares + u * args.heads * args.head_dim / kSsdPart;
     const int rows = rows_per_block(p);
     const dim3 grid(static_cast<unsigned>(args.heads * args.head_dim / rows),
                     static_cast<unsigned>(p.batch));

@@ -71,15 +71,16 @@ void check(const Case& c, double unit) {
   const auto layout = cuda::lay_out_linear(c.rows, c.inputs, c.outputs, c.plan, c.room);
   REQUIRE(layout.chunk > 0);
   cuda::linear_detail::Params p{};
-  p.x = x, p.weight = weight, p.bias = bias.data(), p.y = y;
-  p.x_stride = x_row, p.y_stride = y_row;
+  p.x = x, p.weight = weight, p.finish.bias = bias.data(), p.finish.y = y;
+  p.x_stride = x_row, p.finish.y_stride = y_row;
+  p.finish.rows = static_cast<int>(c.rows), p.finish.outputs = static_cast<int>(c.outputs);
   p.rows = static_cast<int>(c.rows), p.inputs = static_cast<int>(c.inputs);
   p.outputs = static_cast<int>(c.outputs);
   p.across = c.plan.across, p.along = c.plan.along;
   p.steps = layout.steps, p.queue = layout.queue, p.x_at = layout.x_at;
-  p.chunk = layout.chunk, p.pitch = layout.pitch;
+  p.chunk = layout.chunk, p.pitch = layout.pitch, p.scales_at = layout.scales_at;
   p.bulk = c.engine && c.rows > 8;
-  p.packed_y = y_row % 4 == 0;
+  p.finish.packed_y = y_row % 4 == 0;
   watch = {weight, weight + c.outputs * c.inputs, 0};
   if (c.plan.tiles == 1)
     launch_rows<T, 1>(p, layout, c.plan.split);

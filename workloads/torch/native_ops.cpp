@@ -1,4 +1,5 @@
 #include "kernels/causal_conv1d.hpp"
+#include "kernels/embed.hpp"
 #include "kernels/gate.hpp"
 #include "kernels/linear.hpp"
 #include "kernels/rms_norm.hpp"
@@ -42,6 +43,8 @@ class NativeOps : public Ops {
  public:
   explicit NativeOps(const ExecutionSpec& spec)
       : device_(spec.device), index_(spec.device_index), threads_(spec.threads) {}
+
+  void overlap(bool allowed) override { overlap_ = allowed; }
 
   at::Tensor conv(const ConvCall& call) override {
     at::Tensor out = like_rows(call.x);
@@ -88,6 +91,10 @@ class NativeOps : public Ops {
     args.delta_bias = pointer<float>(call.delta_bias);
     args.ssm_state = pointer(call.state);
     args.out = rows3(out);
+    if (call.dt_weight.defined()) {
+      args.rank = call.dt_weight.size(1), args.dt_weight = pointer(call.dt_weight);
+      args.state_settled = true;  // by the layer's step of the token before
+    }
     kernels::selective_state_update(args, launch());
     return out;
   }
@@ -129,6 +136,11 @@ class NativeOps : public Ops {
     args.dt_min = call.dt_min, args.dt_max = call.dt_max;
     args.ssm_state = pointer(call.state);
     args.out = rows3(out);
+    if (call.norm_weight.defined()) {
+      args.z = rows3(call.z), args.norm_weight = pointer(call.norm_weight);
+      args.squares = pointer<float>(call.squares);
+      args.state_settled = true;  // by the layer's step of the token before
+    }
     kernels::ssd_state_update(args, launch());
     return out;
   }
@@ -182,7 +194,7 @@ class NativeOps : public Ops {
     args.weight = weight.data_ptr(), args.bias = pointer(bias);
     if (device_ == kernels::Device::cpu || args.rows < 1 || args.rows > kernels::kLinearRows ||
         args.dtype == kernels::DType::f32 || x.scalar_type() != weight.scalar_type() ||
-        x.stride(1) != 1 || !weight.is_contiguous() || !kernels::linear_pays(args)) {
+        x.stride(1) != 1 || !weight.is_contiguous() || !kernels::linear_pays(args, launch())) {
       return Ops::linear(x, weight, bias);
     }
     at::Tensor y = at::empty({args.rows, args.outputs}, x.options());
@@ -191,8 +203,62 @@ class NativeOps : public Ops {
     return y;
   }
 
+  StepLinearResult linear_step(const StepLinearCall& call) override {
+    StepLinearResult result;
+    kernels::LinearArgs args;
+    args.dtype = dtype_of(call.weight);
+    args.rows = call.x.size(0), args.inputs = call.x.size(1), args.outputs = call.weight.size(0);
+    args.x = rows2(call.x);
+    args.weight = call.weight.data_ptr(), args.bias = pointer(call.bias);
+    if (call.squares.defined()) {
+      args.scale = {pointer<float>(call.squares), call.squares.size(1), args.inputs,
+                    static_cast<float>(call.eps)};
+    }
+    if (call.stream != nullptr) {
+      StepStream& stream = *call.stream;
+      stream.next = at::empty({args.rows, args.outputs}, call.x.options());
+      stream.squares = at::empty({args.rows, args.outputs / kernels::kLinearPart},
+                                 call.x.options().dtype(at::kFloat));
+      args.residual = {dtype_of(stream.residual), stream.residual.data_ptr(),
+                       call.norm_weight.data_ptr(), stream.next.data_ptr(),
+                       pointer<float>(stream.squares)};
+    } else {
+      result.y = at::empty({args.rows, args.outputs}, call.x.options());
+      args.y = rows2(result.y);
+    }
+    if (call.conv_weight.defined()) {
+      const std::int64_t channels = call.conv_weight.size(0);
+      result.convolved = at::empty({args.rows, channels}, call.x.options());
+      args.conv = {call.conv_first,          channels,
+                   pointer(call.conv_weight), pointer(call.conv_bias),
+                   pointer(call.conv_state),  rows2(result.convolved)};
+    }
+    kernels::linear(args, launch());
+    return result;
+  }
+
+  StepStream embed_step(const at::Tensor& ids, const at::Tensor& table,
+                        at::ScalarType residual_type, const at::Tensor& norm_weight) override {
+    const std::int64_t rows = ids.numel(), channels = table.size(1);
+    const StepStream stream{
+        at::empty({rows, channels}, table.options().dtype(residual_type)),
+        at::empty({rows, channels}, table.options()),
+        at::empty({rows, channels / kernels::kEmbedPart}, table.options().dtype(at::kFloat))};
+    kernels::EmbedArgs args;
+    args.dtype = dtype_of(table), args.residual_dtype = dtype_of(stream.residual);
+    args.rows = rows, args.channels = channels;
+    args.ids = ids.const_data_ptr<std::int64_t>();
+    args.table = table.data_ptr(), args.norm_weight = norm_weight.data_ptr();
+    args.residual = stream.residual.data_ptr(), args.next = stream.next.data_ptr();
+    args.squares = pointer<float>(stream.squares);
+    kernels::embed(args, launch());
+    return stream;
+  }
+
  private:
-  kernels::Launch launch() const { return {device_, current_stream(device_, index_), threads_}; }
+  kernels::Launch launch() const {
+    return {device_, current_stream(device_, index_), threads_, overlap_};
+  }
 
   static at::Tensor like_rows(const at::Tensor& t) { return at::empty(t.sizes(), t.options()); }
 
@@ -238,6 +304,7 @@ class NativeOps : public Ops {
 
   kernels::Device device_;
   int index_, threads_;
+  bool overlap_ = false;
 };
 
 }  // namespace

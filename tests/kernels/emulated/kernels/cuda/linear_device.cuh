@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "kernels/cpu/convert.hpp"
 
 #include "tests/kernels/emulated/machine.hpp"
@@ -55,6 +57,40 @@ void store_pack(T* p, const Pack<T, n>& v) {
   if (reinterpret_cast<std::uintptr_t>(p) % sizeof(v) != 0) Machine::get().fail("unaligned store");
   std::memcpy(p, &v, sizeof(v));
 }
+
+template <int n, class T>
+Pack<T, n> load_pack(const T* p) {
+  Pack<T, n> v;
+  if (reinterpret_cast<std::uintptr_t>(p) % sizeof(v) != 0) Machine::get().fail("unaligned load");
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+/// The sum of `count` neighbouring lanes, in each.
+inline float sum_of_lanes(float v, int count) {
+  auto& machine = Machine::get();
+  auto& warp = machine.warp();
+  const int lane = machine.lane();
+  std::memcpy(&warp.words[lane][0], &v, sizeof(v));
+  machine.barrier_of_warp();
+  float sum = 0;
+  for (int i = 0; i < count; ++i) {
+    float one = 0;
+    std::memcpy(&one, &warp.words[lane / count * count + i][0], sizeof(one));
+    sum += one;
+  }
+  machine.barrier_of_warp();
+  return sum;
+}
+inline float warp_sum(float v) {
+  return sum_of_lanes(v, kWarp);
+}
+inline float sum_of_four(float v) {
+  return sum_of_lanes(v, 4);
+}
+inline float rsqrtf(float v) {
+  return 1.0F / std::sqrt(v);
+}
+using std::fmaf;
 
 /// What weights may be read, and how many bank conflicts there were.
 struct Watch {

@@ -1,0 +1,220 @@
+#pragma once
+
+#include "kernels/cuda/linear_device.cuh"
+#include "kernels/cuda/math.cuh"
+
+/// What happens to the sums of a linear layer: the scale of their row, bias, and then y, a step of
+/// the convolution or the residual stream (kernels/linear.hpp).
+namespace ssmprof::kernels::cuda::linear_detail {
+
+struct FinishParams {
+  const void* bias;
+  void* y;
+  std::int64_t y_stride;
+  int rows, outputs;
+  bool packed_y;  ///< four outputs in one store
+
+  const float* squares;  ///< null: no scale
+  int parts;
+  float channels, eps;
+
+  int conv_first, conv_channels;  ///< 0 channels: no convolution
+  const void* conv_weight;
+  const void* conv_bias;
+  void* conv_state;
+  void* convolved;
+  std::int64_t convolved_stride;
+
+  void* residual;  ///< null: none
+  bool residual_f32;
+  const void* norm_weight;
+  void* next;
+  float* next_squares;
+};
+
+/// Where a block's sums lie: `along` tables [rows, wide] of floats in its own shared memory and in
+/// that of the other blocks of its cluster; `scales` [rows] behind.
+struct SumsAt {
+  std::uint32_t sums, table_bytes;
+  int pitch;  ///< of a row, in floats
+  int along, blocks, rank;
+  const float* scales;
+};
+
+/// The scales of all rows into shared memory; all warps. A warp asks for its first row's parts
+/// before `meanwhile` and adds them up after.
+template <class Meanwhile>
+__device__ void scale_rows(const FinishParams& p, float* scales, Meanwhile&& meanwhile) {
+  const int lane = threadIdx.x % kWarp, warps = static_cast<int>(blockDim.x) / kWarp;
+  const int first = static_cast<int>(threadIdx.x) / kWarp;
+  constexpr int kAhead = 5;
+  float ahead[kAhead] = {};
+  if (p.squares != nullptr && first < p.rows)
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      if (i * kWarp + lane < p.parts) ahead[i] = p.squares[first * p.parts + i * kWarp + lane];
+  meanwhile();
+  if (p.squares == nullptr) return;
+  for (int row = first; row < p.rows; row += warps) {
+    float sum = 0.0F;
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) {
+      const int part = i * kWarp + lane;
+      if (row == first)
+        sum += ahead[i];
+      else if (part < p.parts)
+        sum += p.squares[row * p.parts + part];
+    }
+    for (int part = kAhead * kWarp + lane; part < p.parts; part += kWarp)
+      sum += p.squares[row * p.parts + part];
+    sum = warp_sum(sum);
+    if (lane == 0) scales[row] = rsqrtf(sum / p.channels + p.eps);
+  }
+}
+
+/// Four neighbouring channels' windows, taps and offsets.
+template <class T>
+struct ConvStep {
+  Pack<T, 4> window[3], taps[4], offset;
+};
+
+template <class T>
+__device__ ConvStep<T> load_conv(const FinishParams& p, int row, int channel) {
+  ConvStep<T> c{};
+  const T* const state =
+      static_cast<const T*>(p.conv_state) + static_cast<std::int64_t>(row) * 3 * p.conv_channels;
+#pragma unroll
+  for (int k = 0; k < 3; ++k) c.window[k] = load_pack<4>(state + k * p.conv_channels + channel);
+#pragma unroll
+  for (int j = 0; j < 4; ++j)
+    c.taps[j] = load_pack<4>(static_cast<const T*>(p.conv_weight) + (channel + j) * 4);
+  if (p.conv_bias != nullptr)
+    c.offset = load_pack<4>(static_cast<const T*>(p.conv_bias) + channel);
+  return c;
+}
+
+template <class T>
+__device__ void convolve(const FinishParams& p, const ConvStep<T>& c, int row, int channel,
+                         const Pack<T, 4>& newest) {
+  Pack<T, 4> out;
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    float sum = p.conv_bias != nullptr ? to_float(c.offset.v[j]) : 0.0F;
+#pragma unroll
+    for (int k = 0; k < 3; ++k)
+      sum = fmaf(to_float(c.taps[j].v[k]), to_float(c.window[k].v[j]), sum);
+    sum = fmaf(to_float(c.taps[j].v[3]), to_float(newest.v[j]), sum);
+    out.v[j] = from_float<T>(silu<true>(sum));
+  }
+  T* const state =
+      static_cast<T*>(p.conv_state) + static_cast<std::int64_t>(row) * 3 * p.conv_channels;
+  store_pack(state + channel, c.window[1]);
+  store_pack(state + p.conv_channels + channel, c.window[2]);
+  store_pack(state + 2 * p.conv_channels + channel, newest);
+  store_pack(static_cast<T*>(p.convolved) + row * p.convolved_stride + channel, out);
+}
+
+template <class T>
+struct ResidualStep {
+  float stream[4];
+  Pack<T, 4> weight;
+};
+
+template <class T>
+__device__ ResidualStep<T> load_residual(const FinishParams& p, std::int64_t at, int n) {
+  ResidualStep<T> r;
+  if (p.residual_f32) {
+    const auto v = load_pack<4>(static_cast<const float*>(p.residual) + at);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) r.stream[j] = v.v[j];
+  } else {
+    const auto v = load_pack<4>(static_cast<const T*>(p.residual) + at);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) r.stream[j] = to_float(v.v[j]);
+  }
+  r.weight = load_pack<4>(static_cast<const T*>(p.norm_weight) + n);
+  return r;
+}
+
+/// Returns the sum of the squares of the four new values.
+template <class T>
+__device__ float add_residual(const FinishParams& p, const ResidualStep<T>& r, std::int64_t at,
+                              const float (&v)[4]) {
+  Pack<float, 4> wide;
+  Pack<T, 4> narrow, next;
+  float squares = 0.0F;
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    const float sum = r.stream[j] + v[j];
+    wide.v[j] = sum, narrow.v[j] = from_float<T>(sum);
+    next.v[j] = from_float<T>(sum * to_float(r.weight.v[j]));
+    squares = fmaf(sum, sum, squares);
+  }
+  if (p.residual_f32)
+    store_pack(static_cast<float*>(p.residual) + at, wide);
+  else
+    store_pack(static_cast<T*>(p.residual) + at, narrow);
+  store_pack(static_cast<T*>(p.next) + at, next);
+  return squares;
+}
+
+/// The sums of all tables of all blocks of the cluster, in one fixed order; this block's part of the
+/// outputs [first, first + wide). All threads, whole warps together.
+template <class T>
+__device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wide) {
+  const int quads = wide / 4, items = quads * p.rows;
+  const int lane = threadIdx.x % kWarp, stride = static_cast<int>(blockDim.x);
+  for (int i = s.rank * stride + static_cast<int>(threadIdx.x); i - lane < items;
+       i += s.blocks * stride) {
+    const int row = i / quads, at = (i - row * quads) * 4, n = first + at;
+    const bool given = i < items && n < p.outputs;
+    const int channel = n - p.conv_first;
+    const bool conv = given && channel >= 0 && channel < p.conv_channels;
+    const std::int64_t place = static_cast<std::int64_t>(row) * p.outputs + n;
+    ConvStep<T> conv_step{};
+    ResidualStep<T> residual{};
+    if (conv) conv_step = load_conv<T>(p, row, channel);
+    if (p.residual != nullptr && given) residual = load_residual<T>(p, place, n);
+
+    float v[4] = {}, squares = 0.0F;
+    if (given) {
+      const std::uint32_t from = s.sums + (row * s.pitch + at) * 4;
+      for (int w = 0; w < s.along; ++w) {
+#pragma unroll 4
+        for (int b = 0; b < s.blocks; ++b) {
+          const float4 part = load_cluster(from + w * s.table_bytes, b);
+          v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
+        }
+      }
+      const int count = min(4, p.outputs - n);
+      const float scale = p.squares != nullptr ? s.scales[row] : 1.0F;
+      Pack<T, 4> out;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        v[j] *= scale;
+        if (p.bias != nullptr && j < count) v[j] += to_float(static_cast<const T*>(p.bias)[n + j]);
+        out.v[j] = from_float<T>(v[j]);
+      }
+      if (p.residual != nullptr) {
+        squares = add_residual<T>(p, residual, place, v);
+      } else if (conv) {
+        convolve<T>(p, conv_step, row, channel, out);
+      } else {
+        T* const to = static_cast<T*>(p.y) + row * p.y_stride + n;
+        if (p.packed_y && count == 4) {
+          store_pack(to, out);
+        } else {
+#pragma unroll
+          for (int j = 0; j < 4; ++j)
+            if (j < count) to[j] = out.v[j];
+        }
+      }
+    }
+    if (p.residual != nullptr) {
+      squares = sum_of_four(squares);  // kLinearPart outputs
+      if (given && lane % 4 == 0) p.next_squares[place / 16] = squares;
+    }
+  }
+}
+
+}  // namespace ssmprof::kernels::cuda::linear_detail
