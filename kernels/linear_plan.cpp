@@ -65,8 +65,8 @@ double expected(std::int64_t rows, std::int64_t inputs, std::int64_t outputs,
 
 LinearLayout lay_out_linear(std::int64_t rows, std::int64_t inputs, std::int64_t outputs,
                             const LinearPlan& plan, int room) {
-  constexpr int kBarrier = 16, kGap = 16, kScales = 64 * static_cast<int>(sizeof(float));
-  room -= kScales;
+  constexpr int kGap = 16, kEnd = kLinearScales + 16;  // scales, barrier
+  room -= kEnd;
   const int warps = plan.across * plan.along, wide = plan.across * plan.tiles * 16;
   const int row_tiles = linear_row_tiles(rows), given = static_cast<int>(rows);
   const int held_rows = row_tiles == 1 ? given : row_tiles * 8;
@@ -74,14 +74,14 @@ LinearLayout lay_out_linear(std::int64_t rows, std::int64_t inputs, std::int64_t
   layout.steps = static_cast<int>(divided_up(inputs, kLinearStep));
   const auto most = static_cast<int>(divided_up(layout.steps, plan.split));  // of a block
   layout.queue = std::min(linear_depth(plan.tiles), static_cast<int>(divided_up(most, plan.along)));
-  layout.x_at = warps * layout.queue * linear_step_bytes(plan.tiles) + kBarrier;
+  layout.x_at = warps * layout.queue * linear_step_bytes(plan.tiles);
   const int pairs = (std::max(room - layout.x_at, 0) / held_rows - kGap) / 128;  // of steps
   layout.chunk = std::clamp(pairs * 2, 0, most);
   layout.pitch = (layout.chunk + 1) / 2 * 128 + kGap;
   const int sums = plan.along * given * (wide + 4) * static_cast<int>(sizeof(float));
   layout.scales_at = (std::max(layout.x_at + held_rows * layout.pitch, sums) + 15) / 16 * 16;
   if (layout.scales_at > room) layout.chunk = 0;
-  layout.shared = layout.scales_at + kScales;
+  layout.shared = layout.scales_at + kEnd;
   layout.blocks = static_cast<int>(divided_up(outputs, wide)) * plan.split;
   layout.threads = warps * 32;
   return layout;

@@ -158,27 +158,71 @@ __device__ float add_residual(const FinishParams& p, const ResidualStep<T>& r, s
   return squares;
 }
 
-/// The sums of all tables of all blocks of the cluster, in one fixed order; this block's part of the
-/// outputs [first, first + wide). All threads, whole warps together.
+/// What an item of finish() reads from memory: four outputs of a row.
 template <class T>
-__device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wide) {
-  const int quads = wide / 4, items = quads * p.rows;
-  const int lane = threadIdx.x % kWarp, stride = static_cast<int>(blockDim.x);
-  for (int i = s.rank * stride + static_cast<int>(threadIdx.x); i - lane < items;
-       i += s.blocks * stride) {
-    const int row = i / quads, at = (i - row * quads) * 4, n = first + at;
-    const bool given = i < items && n < p.outputs;
-    const int channel = n - p.conv_first;
-    const bool conv = given && channel >= 0 && channel < p.conv_channels;
-    const std::int64_t place = static_cast<std::int64_t>(row) * p.outputs + n;
-    ConvStep<T> conv_step{};
-    ResidualStep<T> residual{};
+struct Item {
+  bool given = false, conv = false;
+  int row = 0, at = 0, n = 0, channel = 0;
+  std::int64_t place = 0;
+  ConvStep<T> conv_step{};
+  ResidualStep<T> residual{};
+
+  __device__ Item(const FinishParams& p, int i, int first, int wide) {
+    const int quads = wide / 4;
+    row = i / quads, at = (i - row * quads) * 4, n = first + at;
+    given = row < p.rows && n < p.outputs;
+    channel = n - p.conv_first;
+    conv = given && channel >= 0 && channel < p.conv_channels;
+    place = static_cast<std::int64_t>(row) * p.outputs + n;
+  }
+  __device__ void load(const FinishParams& p) {
     if (conv) conv_step = load_conv<T>(p, row, channel);
     if (p.residual != nullptr && given) residual = load_residual<T>(p, place, n);
+  }
+};
+
+/// Asks for what finish() will read and no kernel in flight writes: weights, and the convolution's
+/// state, which the layer's own step of the token before has left.
+template <class T>
+__device__ void prefetch_end(const FinishParams& p, int rank, int blocks, int first, int wide) {
+  if (p.conv_channels == 0 && p.residual == nullptr) return;
+  const int stride = static_cast<int>(blockDim.x), items = wide / 4 * p.rows;
+  for (int i = rank * stride + static_cast<int>(threadIdx.x); i < items; i += blocks * stride) {
+    const Item<T> item(p, i, first, wide);
+    if (p.residual != nullptr && item.given && item.row == 0)
+      prefetch(static_cast<const T*>(p.norm_weight) + item.n);
+    if (!item.conv) continue;
+    if (item.row == 0) {
+      prefetch(static_cast<const T*>(p.conv_weight) + item.channel * 4);
+      if (p.conv_bias != nullptr) prefetch(static_cast<const T*>(p.conv_bias) + item.channel);
+    }
+#pragma unroll
+    for (int k = 0; k < 3; ++k)
+      prefetch(static_cast<const T*>(p.conv_state) +
+               (static_cast<std::int64_t>(item.row) * 3 + k) * p.conv_channels + item.channel);
+  }
+}
+
+/// The sums of all tables of all blocks of the cluster, in one fixed order; this block's part of the
+/// outputs [first, first + wide). All threads, whole warps together. What the next item needs is
+/// asked for before this one is finished.
+template <class T>
+__device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wide) {
+  const int items = wide / 4 * p.rows;
+  const int lane = threadIdx.x % kWarp, stride = static_cast<int>(blockDim.x);
+  int i = s.rank * stride + static_cast<int>(threadIdx.x);
+  if (i - lane >= items) return;
+  Item<T> item(p, i, first, wide);
+  item.load(p);
+  while (true) {
+    const int following = i + s.blocks * stride;
+    const bool more = following - lane < items;
+    Item<T> next(p, following, first, wide);
+    if (more) next.load(p);
 
     float v[4] = {}, squares = 0.0F;
-    if (given) {
-      const std::uint32_t from = s.sums + (row * s.pitch + at) * 4;
+    if (item.given) {
+      const std::uint32_t from = s.sums + (item.row * s.pitch + item.at) * 4;
       for (int w = 0; w < s.along; ++w) {
 #pragma unroll 4
         for (int b = 0; b < s.blocks; ++b) {
@@ -186,21 +230,22 @@ __device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wi
           v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
         }
       }
-      const int count = min(4, p.outputs - n);
-      const float scale = p.squares != nullptr ? s.scales[row] : 1.0F;
+      const int count = min(4, p.outputs - item.n);
+      const float scale = p.squares != nullptr ? s.scales[item.row] : 1.0F;
       Pack<T, 4> out;
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         v[j] *= scale;
-        if (p.bias != nullptr && j < count) v[j] += to_float(static_cast<const T*>(p.bias)[n + j]);
+        if (p.bias != nullptr && j < count)
+          v[j] += to_float(static_cast<const T*>(p.bias)[item.n + j]);
         out.v[j] = from_float<T>(v[j]);
       }
       if (p.residual != nullptr) {
-        squares = add_residual<T>(p, residual, place, v);
-      } else if (conv) {
-        convolve<T>(p, conv_step, row, channel, out);
+        squares = add_residual<T>(p, item.residual, item.place, v);
+      } else if (item.conv) {
+        convolve<T>(p, item.conv_step, item.row, item.channel, out);
       } else {
-        T* const to = static_cast<T*>(p.y) + row * p.y_stride + n;
+        T* const to = static_cast<T*>(p.y) + item.row * p.y_stride + item.n;
         if (p.packed_y && count == 4) {
           store_pack(to, out);
         } else {
@@ -212,8 +257,10 @@ __device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wi
     }
     if (p.residual != nullptr) {
       squares = sum_of_four(squares);  // kLinearPart outputs
-      if (given && lane % 4 == 0) p.next_squares[place / 16] = squares;
+      if (item.given && lane % 4 == 0) p.next_squares[item.place / 16] = squares;
     }
+    if (!more) return;
+    item = next, i = following;
   }
 }
 

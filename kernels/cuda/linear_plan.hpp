@@ -39,8 +39,10 @@ struct LinearDevice {
   bool clusters = false;  ///< sm_90 code on an sm_90 device
 };
 
-/// Shared memory: the warps' queues, a barrier, x; later the sums of all warps in their place. The
-/// rows' scales behind both.
+inline constexpr int kLinearScales = 64 * 4;  ///< bytes of the rows' scales
+
+/// Shared memory: the warps' queues, x; later the sums of all warps in their place. Behind both the
+/// rows' scales and a barrier: what has been a barrier must not be written to as memory.
 struct LinearLayout {
   int steps = 0;   ///< of all inputs
   int queue = 0;   ///< steps that a warp's queue holds, at most linear_depth()

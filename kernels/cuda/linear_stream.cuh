@@ -20,7 +20,7 @@ struct Params {
   std::int64_t x_stride;
   int rows, inputs, outputs;
   int across, along;                     ///< of the plan
-  int steps, queue, x_at, chunk, pitch;  ///< of the layout; the barrier lies before x_at
+  int steps, queue, x_at, chunk, pitch;  ///< of the layout; the barrier lies behind the scales
   int scales_at;
   bool bulk;     ///< x by the copy engine
   bool overlap;  ///< the next kernel may start early
@@ -74,8 +74,10 @@ template <class T, int NT, int MT>
 __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     linear_stream_kernel(const __grid_constant__ Params p) {
   constexpr int kQueue = linear_depth(MT), kBytes = linear_step_bytes(MT);
+  constexpr int kTogether = NT == 1 ? 3 : 1;
   unsigned char* const memory = block_memory();
-  const std::uint32_t base = shared_address(memory), x_at = base + p.x_at, barrier = x_at - 16;
+  const std::uint32_t base = shared_address(memory), x_at = base + p.x_at;
+  const std::uint32_t barrier = base + p.scales_at + kLinearScales;
   const int blocks = static_cast<int>(cluster_blocks()), rank = static_cast<int>(cluster_rank());
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = threadIdx.x % kWarp;
   const int group = lane / 4, quarter = lane % 4;
@@ -108,13 +110,14 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
   };
 #pragma unroll
   for (int i = 0; i < kQueue - 1; ++i) request();
+  prefetch_end<T>(p.finish, rank, blocks, first, wide);
 #if __CUDA_ARCH__ >= 900
   if (p.bulk && threadIdx.x == 0) barrier_init(barrier);
 #endif
   if (p.overlap) let_next_grid_start();
   wait_for_previous_grid();
 
-  float sum[MT][NT][4] = {};
+  float sum[MT][NT][4] = {}, beside[kTogether][MT][4] = {};
   // Rows of the matrices that this lane points at: of a tile of weights (its two eights for one
   // part, then for the next), and of x (its four parts). Behind the last row of x lies anything:
   // columns of the product that are not used.
@@ -139,15 +142,41 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
       scale_rows(p.finish, scales, load);
     }
     wait_for_x(p, barrier, parity);
-    for (; step < to; step += p.along) {
-      wait_for_copies<kQueue - 2>();
-      __syncwarp();
-      uint4 a[MT][2];
+    const auto load_weights = [&](uint4(&a)[MT][2]) {
 #pragma unroll
       for (int t = 0; t < MT; ++t) {
         a[t][0] = load_matrices(tile + used + t * 2 * kWarp * 16);
         a[t][1] = load_matrices(later + used + t * 2 * kWarp * 16);
       }
+      used = used == (kQueue - 1) * kBytes ? 0 : used + kBytes;
+    };
+    // With few rows a step is a chain of latencies: several at once, each with its own sums.
+    if constexpr (kTogether > 1) {
+      for (; step + (kTogether - 1) * p.along < to; step += kTogether * p.along) {
+        wait_for_copies<kQueue - 1 - kTogether>();
+        __syncwarp();
+        uint4 a[kTogether][MT][2], b[kTogether];
+#pragma unroll
+        for (int s = 0; s < kTogether; ++s) {
+          load_weights(a[s]);
+          b[s] = load_matrices(column + (step + s * p.along - from) * kLinearStep * 2);
+        }
+#pragma unroll
+        for (int s = 0; s < kTogether; ++s) request();
+#pragma unroll
+        for (int s = 0; s < kTogether; ++s)
+#pragma unroll
+          for (int t = 0; t < MT; ++t) {
+            mma_k16<T>(s == 0 ? sum[t][0] : beside[s - 1][t], a[s][t][0], b[s].x, b[s].y);
+            mma_k16<T>(s == 0 ? sum[t][0] : beside[s - 1][t], a[s][t][1], b[s].z, b[s].w);
+          }
+      }
+    }
+    for (; step < to; step += p.along) {
+      wait_for_copies<kQueue - 2>();
+      __syncwarp();
+      uint4 a[MT][2];
+      load_weights(a);
       request();  // into the place that the step before has emptied
       const std::uint32_t at = column + (step - from) * kLinearStep * 2;
 #pragma unroll
@@ -159,9 +188,15 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
           mma_k16<T>(sum[t][i], a[t][1], b.z, b.w);
         }
       }
-      used = used == (kQueue - 1) * kBytes ? 0 : used + kBytes;
     }
   }
+  if constexpr (kTogether > 1)
+#pragma unroll
+    for (int s = 0; s < kTogether - 1; ++s)
+#pragma unroll
+      for (int t = 0; t < MT; ++t)
+#pragma unroll
+        for (int j = 0; j < 4; ++j) sum[t][0][j] += beside[s][t][j];
 
   // The queues and x have been used up: the sums take their place.
   __syncthreads();

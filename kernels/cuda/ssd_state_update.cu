@@ -57,14 +57,21 @@ __global__ void __launch_bounds__(kWarps * 32)
     }
   };
   if (a.state_settled) load_rows();
+  const T* weight = static_cast<const T*>(a.norm_weight);
+  if (weight) {
+    weight += row0;
+    if (threadIdx.x < n_rows && threadIdx.x % 16 == 0)
+      asm volatile("prefetch.global.L2 [%0];" ::"l"(weight + threadIdx.x));
+  }
+  const float dt_bias = a.dt_bias ? a.dt_bias[head] : 0.0F, decay = a.a[head];
+  const float skip = a.d ? a.d[head] : 0.0F;
   wait_for_previous_grid();
   let_next_grid_start();
   if (!a.state_settled) load_rows();
   const float dt =
       transform(to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]),
-                a.dt_bias ? a.dt_bias[head] : 0.0F);
-  const float em = expm1f(dt * a.a[head]);
-  const float skip = a.d ? a.d[head] : 0.0F;
+                dt_bias);
+  const float em = expm1f(dt * decay);
   float b[K][V], c[K][V];
 #pragma unroll
   for (int k = 0; k < K; ++k) {
@@ -75,15 +82,15 @@ __global__ void __launch_bounds__(kWarps * 32)
       c[k][v] = n < n_state ? to_float(cp[n]) : 0.0F;
     }
   }
-  const T* weight = static_cast<const T*>(a.norm_weight);
-  if (weight) weight += row0;
   float squares = 0.0F;
   while (r0 - sub < n_rows) {
-    float xv[kInFlight];
+    float xv[kInFlight], gate[kInFlight], scale[kInFlight];
 #pragma unroll
     for (int i = 0; i < kInFlight; ++i) {
-      const int r = r0 + i * kStep;
-      xv[i] = r < n_rows ? to_float(x[r]) : 0.0F;
+      const int r = min(r0 + i * kStep, n_rows - 1);
+      xv[i] = to_float(x[r]);
+      gate[i] = z ? to_float(z[r]) : 0.0F;
+      scale[i] = weight ? to_float(weight[r]) : 1.0F;
     }
 #pragma unroll
     for (int i = 0; i < kInFlight; ++i) {
@@ -105,10 +112,9 @@ __global__ void __launch_bounds__(kWarps * 32)
       for (int o = kLanes / 2; o > 0; o /= 2) y += __shfl_xor_sync(0xffffffffU, y, o);
       if (l == 0 && r < n_rows) {
         y = fmaf(skip, xv[i], y);
-        if (z) y *= silu<true>(to_float(z[r]));
+        if (z) y *= silu<true>(gate[i]);
         squares = fmaf(y, y, squares);
-        if (weight) y *= to_float(weight[r]);
-        out[r] = from_float<T>(y);
+        out[r] = from_float<T>(y * scale[i]);
       }
     }
     r0 += kStep * kInFlight;

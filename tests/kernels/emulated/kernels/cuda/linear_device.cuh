@@ -133,6 +133,7 @@ inline std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(static_cast<const unsigned char*>(p) - block_memory());
 }
 
+inline void prefetch(const void*) {}
 inline void copy_async(std::uint32_t to, const void* from, bool wanted) {
   auto& machine = Machine::get();
   const auto begin = reinterpret_cast<std::uintptr_t>(from);
