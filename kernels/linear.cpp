@@ -45,7 +45,7 @@ void linear(const LinearArgs& args, const Launch& launch) {
 
 bool linear_pays(const LinearArgs& a, const Launch& launch) {
   if (a.rows > kLinearRows || a.dtype == DType::f32) return false;
-  if (a.rows > 8) return a.outputs <= 256 && a.inputs >= 1024;  // a library splits these badly
+  if (a.rows > 8) return launch.overlap;
   const std::int64_t weights = a.outputs * a.inputs;
   return launch.overlap || weights < (std::int64_t{20} << 20) || a.outputs > 32768;
 }

@@ -319,7 +319,6 @@ class Planner {
 }  // namespace
 
 StepFusion step_fusion(const ModelConfig& config, const ExecutionSpec& spec) {
-  constexpr std::int64_t kLayerRows = 8;  // more: the library's products are faster
   const bool mamba1 = config.family == Family::mamba1;
   if (spec.mode != Mode::decode || !spec.fusion || spec.backend != Backend::native ||
       spec.device != kernels::Device::cuda || spec.dtype != DType::bf16)
@@ -336,7 +335,7 @@ StepFusion step_fusion(const ModelConfig& config, const ExecutionSpec& spec) {
                           config.dt_rank <= 160 &&
                           each_layer([&](auto layer) { return states(layer) == 16; });
   const bool layer =
-      spec.batch <= kLayerRows && config.d_model % 16 == 0 && config.d_inner % 16 == 0 &&
+      spec.batch <= kernels::kLinearRows && config.d_model % 16 == 0 && config.d_inner % 16 == 0 &&
       config.d_conv == 4 &&
       (mamba1 ? recurrence
               : config.head_dim % kernels::kSsdPart == 0 &&

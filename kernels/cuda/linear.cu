@@ -3,6 +3,7 @@
 
 #include "kernels/cuda/linear.hpp"
 #include "kernels/cuda/linear_general.cuh"
+#include "kernels/cuda/linear_launch.cuh"
 #include "kernels/cuda/linear_stream.cuh"
 
 namespace ssmprof::kernels::cuda {
@@ -13,6 +14,11 @@ int device_value(cudaDeviceAttr attribute) {
   check(cudaGetDevice(&device), "device");
   check(cudaDeviceGetAttribute(&value, attribute, device), "device attribute");
   return value;
+}
+
+int multiprocessors() {
+  static const int count = device_value(cudaDevAttrMultiProcessorCount);
+  return count;
 }
 
 bool streams(const LinearArgs& a) {
@@ -33,48 +39,6 @@ LinearPlan known_plan(const LinearArgs& a) {
                             device_value(cudaDevAttrMaxSharedMemoryPerBlockOptin),
                             launches_overlap()};
   return known[key] = plan_linear(a.rows, a.inputs, a.outputs, limits);
-}
-
-/// Grid, threads, shared memory, then the attributes that apply.
-template <class... Parameters>
-void submit(void (*kernel)(Parameters...), int blocks, int threads, int shared, int split,
-            const Launch& where, const Parameters&... parameters) {
-  cudaLaunchAttribute attributes[2]{};
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(blocks));
-  config.blockDim = dim3(static_cast<unsigned>(threads));
-  config.dynamicSmemBytes = static_cast<std::size_t>(shared);
-  config.stream = static_cast<cudaStream_t>(where.stream);
-  config.attrs = attributes;
-  if (split > 1) {
-    auto& cluster = attributes[config.numAttrs++];
-    cluster.id = cudaLaunchAttributeClusterDimension;
-    cluster.val.clusterDim.x = static_cast<unsigned>(split);
-    cluster.val.clusterDim.y = cluster.val.clusterDim.z = 1;
-  }
-  if (where.overlap && launches_overlap()) {
-    auto& early = attributes[config.numAttrs++];
-    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    early.val.programmaticStreamSerializationAllowed = 1;
-  }
-  check(cudaLaunchKernelEx(&config, kernel, parameters...), "linear");
-}
-
-linear_detail::FinishParams finish_params(const LinearArgs& a) {
-  linear_detail::FinishParams f{};
-  f.bias = a.bias, f.y = a.y.data, f.y_stride = a.y.row_stride;
-  f.rows = static_cast<int>(a.rows), f.outputs = static_cast<int>(a.outputs);
-  f.packed_y = rows_aligned(a.y.data, 0, a.rows > 1 ? a.y.row_stride : 0, 2, 8);
-  f.squares = a.scale.squares, f.parts = static_cast<int>(a.scale.parts);
-  f.channels = static_cast<float>(a.scale.channels), f.eps = a.scale.eps;
-  f.conv_first = static_cast<int>(a.conv.first);
-  f.conv_channels = static_cast<int>(a.conv.channels);
-  f.conv_weight = a.conv.weight, f.conv_bias = a.conv.bias, f.conv_state = a.conv.state;
-  f.convolved = a.conv.out.data, f.convolved_stride = a.conv.out.row_stride;
-  f.residual = a.residual.data, f.residual_f32 = a.residual.dtype == DType::f32;
-  f.norm_weight = a.residual.weight, f.next = a.residual.next;
-  f.next_squares = a.residual.squares;
-  return f;
 }
 
 /// Whether what the end of the layer reads and writes can be moved in fours.
@@ -104,7 +68,7 @@ void launch(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   p.chunk = layout.chunk, p.pitch = layout.pitch, p.scales_at = layout.scales_at;
   p.bulk = NT > 1 && launches_overlap();  // few rows arrive sooner by plain loads
   p.overlap = where.overlap;
-  p.finish = finish_params(a);
+  p.finish = linear_detail::finish_params(a);
   auto* const kernel = linear_detail::linear_stream_kernel<T, NT, MT>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, room),
         "linear: shared memory");
@@ -143,7 +107,11 @@ void linear(const LinearArgs& args, const LinearPlan& plan, const Launch& where)
 }
 
 void linear(const LinearArgs& args, const Launch& where) {
-  if (streams(args) && ends_in_fours(args)) return linear(args, known_plan(args), where);
+  if (streams(args) && ends_in_fours(args)) {
+    if (args.rows > kLinearStreamed && launches_overlap())
+      return linear(args, plan_linear_wide(args.inputs, args.outputs, multiprocessors()), where);
+    return linear(args, known_plan(args), where);
+  }
   if (args.fused())
     throw std::invalid_argument("linear: fused forms need 16-bit types and aligned rows on CUDA");
   dispatch(args.dtype, [&](auto t) {

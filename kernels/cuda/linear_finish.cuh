@@ -41,11 +41,12 @@ struct SumsAt {
   const float* scales;
 };
 
-/// The scales of all rows into shared memory; all warps. A warp asks for its first row's parts
-/// before `meanwhile` and adds them up after.
+/// The scales of all rows into shared memory; the first `warps` warps. One asks for its first row's
+/// parts before `meanwhile` and adds them up after.
 template <class Meanwhile>
-__device__ void scale_rows(const FinishParams& p, float* scales, Meanwhile&& meanwhile) {
-  const int lane = threadIdx.x % kWarp, warps = static_cast<int>(blockDim.x) / kWarp;
+__device__ void scale_rows(const FinishParams& p, float* scales, int warps,
+                           Meanwhile&& meanwhile) {
+  const int lane = threadIdx.x % kWarp;
   const int first = static_cast<int>(threadIdx.x) / kWarp;
   constexpr int kAhead = 5;
   float ahead[kAhead] = {};

@@ -62,4 +62,29 @@ LinearLayout lay_out_linear(std::int64_t rows, std::int64_t inputs, std::int64_t
 LinearPlan plan_linear(std::int64_t rows, std::int64_t inputs, std::int64_t outputs,
                        const LinearDevice& device);
 
+/// Up to so many rows the weights are streamed by linear_stream.cuh, more of them on Hopper go
+/// through linear_wide.cuh.
+inline constexpr std::int64_t kLinearStreamed = 8;
+
+/// The wide form: `groups` warpgroups of a block have `tile` outputs each, `split` blocks, a cluster,
+/// share the inputs, of which `stages` · 64 are held at once.
+struct LinearWidePlan {
+  int tile = 80;   ///< 24, 40, 80, 88 or 128
+  int groups = 1;  ///< 1 or 2
+  int split = 1;   ///< 1, 2, 4 or 8
+  int stages = 4;
+};
+
+struct LinearWideLayout {
+  int steps = 0;  ///< of 64 inputs
+  int pitch = 0;  ///< of a row of sums, in floats: 8 modulo 32, so that stores of pairs do not collide
+  int tail = 0;   ///< byte offset of scales and barriers, behind stages and sums
+  int shared = 0;
+  int blocks = 0;
+};
+
+LinearWideLayout lay_out_linear_wide(std::int64_t inputs, std::int64_t outputs,
+                                     const LinearWidePlan& plan);
+LinearWidePlan plan_linear_wide(std::int64_t inputs, std::int64_t outputs, int multiprocessors);
+
 }  // namespace ssmprof::kernels::cuda

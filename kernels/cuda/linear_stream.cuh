@@ -129,7 +129,7 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
       x_at + (NT == 1 ? min(row, p.rows - 1) : row) * p.pitch + lane / 8 * 16;
 
   float* const scales = reinterpret_cast<float*>(memory + p.scales_at);
-  if (begin == end) scale_rows(p.finish, scales, [] {});
+  if (begin == end) scale_rows(p.finish, scales, p.across * p.along, [] {});
   int step = begin + along, used = 0;
   std::uint32_t parity = 0;
   for (int from = begin; from < end; from += p.chunk, parity ^= 1) {
@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
       __syncthreads();
       load();
     } else {
-      scale_rows(p.finish, scales, load);
+      scale_rows(p.finish, scales, p.across * p.along, load);
     }
     wait_for_x(p, barrier, parity);
     const auto load_weights = [&](uint4(&a)[MT][2]) {

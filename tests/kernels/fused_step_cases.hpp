@@ -72,8 +72,11 @@ struct FusedLinearCase {
 
   /// The product with scale and bias.
   std::vector<double> product() const {
-    std::vector<double> values;
+    std::vector<double> values, w;
+    for (std::int64_t i = 0; i < shape.outputs * shape.inputs; ++i) w.push_back(weight.get(i));
     for (std::int64_t m = 0; m < shape.rows; ++m) {
+      std::vector<double> row;
+      for (std::int64_t k = 0; k < shape.inputs; ++k) row.push_back(x.array.get(x.index(0, m, k)));
       double sum = 0;
       for (std::int64_t p = 0; p < shape.parts; ++p) sum += squares.get(m * shape.parts + p);
       const double scale =
@@ -81,7 +84,8 @@ struct FusedLinearCase {
       for (std::int64_t n = 0; n < shape.outputs; ++n) {
         double v = 0;
         for (std::int64_t k = 0; k < shape.inputs; ++k)
-          v += x.array.get(x.index(0, m, k)) * weight.get(n * shape.inputs + k);
+          v += row[static_cast<std::size_t>(k)] *
+               w[static_cast<std::size_t>(n * shape.inputs + k)];
         values.push_back(v * scale + (shape.bias ? bias.get(n) : 0.0));
       }
     }

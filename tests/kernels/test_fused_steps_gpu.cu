@@ -26,7 +26,7 @@ void check_linear(const FusedLinearShape& shape) {
 TEST_CASE("the GPU fused linear layers equal fp64") {
   if (!has_device()) return;
   for (const DType dtype : {DType::f16, DType::bf16})
-    for (const std::int64_t rows : {1, 3, 8, 9, 33, 64}) {
+    for (const std::int64_t rows : {1, 8, 9, 64}) {
       for (const std::int64_t outputs : {37, 520})
         check_linear(
             {.dtype = dtype, .rows = rows, .inputs = 136, .outputs = outputs, .parts = 200});
