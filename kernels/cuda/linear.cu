@@ -52,7 +52,7 @@ bool ends_in_fours(const LinearArgs& a) {
          aligned(a.residual.weight) && aligned(a.residual.next);
 }
 
-template <class T, int NT, int MT>
+template <class T, int NT, int MT, linear_detail::End kEnd>
 void launch(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   const int room = device_value(cudaDevAttrMaxSharedMemoryPerBlockOptin);
   const LinearLayout layout = lay_out_linear(a.rows, a.inputs, a.outputs, plan, room);
@@ -69,7 +69,7 @@ void launch(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
   p.bulk = NT > 1 && launches_overlap();  // few rows arrive sooner by plain loads
   p.overlap = where.overlap;
   p.finish = linear_detail::finish_params(a);
-  auto* const kernel = linear_detail::linear_stream_kernel<T, NT, MT>;
+  auto* const kernel = linear_detail::linear_stream_kernel<T, NT, MT, kEnd>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, room),
         "linear: shared memory");
   submit(kernel, layout.blocks, layout.threads, layout.shared, plan.split, where, p);
@@ -77,10 +77,12 @@ void launch(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
 
 template <class T, int NT>
 void launch_tiles(const LinearArgs& a, const LinearPlan& plan, const Launch& where) {
-  if (plan.tiles == 1)
-    launch<T, NT, 1>(a, plan, where);
-  else
-    launch<T, NT, 2>(a, plan, where);
+  linear_detail::dispatch_end(a, [&](auto end) {
+    if (plan.tiles == 1)
+      launch<T, NT, 1, end.value>(a, plan, where);
+    else
+      launch<T, NT, 2, end.value>(a, plan, where);
+  });
 }
 
 template <class T>
@@ -109,7 +111,9 @@ void linear(const LinearArgs& args, const LinearPlan& plan, const Launch& where)
 void linear(const LinearArgs& args, const Launch& where) {
   if (streams(args) && ends_in_fours(args)) {
     if (args.rows > kLinearStreamed && launches_overlap())
-      return linear(args, plan_linear_wide(args.inputs, args.outputs, multiprocessors()), where);
+      return linear(args, plan_linear_wide(args.inputs, args.outputs, args.residual.data != nullptr,
+                                           multiprocessors()),
+                    where);
     return linear(args, known_plan(args), where);
   }
   if (args.fused())

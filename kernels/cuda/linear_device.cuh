@@ -55,7 +55,12 @@ __device__ void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
 }
 
-/// The sum of four neighbouring lanes; whole warps.
+/// The sum of eight, of four neighbouring lanes; whole warps.
+__device__ inline float sum_of_eight(float v) {
+  v += __shfl_xor_sync(0xffffffffU, v, 4);
+  v += __shfl_xor_sync(0xffffffffU, v, 2);
+  return v + __shfl_xor_sync(0xffffffffU, v, 1);
+}
 __device__ inline float sum_of_four(float v) {
   v += __shfl_xor_sync(0xffffffffU, v, 1);
   return v + __shfl_xor_sync(0xffffffffU, v, 2);

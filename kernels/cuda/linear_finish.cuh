@@ -32,6 +32,10 @@ struct FinishParams {
   float* next_squares;
 };
 
+/// What is behind the product, known when compiled: these kernels are short, and code that is not
+/// run still has to be fetched.
+enum class End { plain, conv, residual };
+
 /// Where a block's sums lie: `along` tables [rows, wide] of floats in its own shared memory and in
 /// that of the other blocks of its cluster; `scales` [rows] behind.
 struct SumsAt {
@@ -73,6 +77,36 @@ __device__ void scale_rows(const FinishParams& p, float* scales, int warps,
   }
 }
 
+/// The scales of up to 64 rows by four warps, eight lanes to a row, all loads in flight together.
+__device__ inline void scale_many_rows(const FinishParams& p, float* scales) {
+  if (p.squares == nullptr) return;
+  const int thread = static_cast<int>(threadIdx.x), lane = thread % 8;
+  float sums[4] = {};
+  const auto add = [&](auto&& at, int each) {
+#pragma unroll 5
+    for (int part = lane * each; part < p.parts; part += 8 * each)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (const int row = i * 16 + thread / 8; row < p.rows)
+          sums[i] += at(p.squares + row * p.parts + part);
+  };
+  if (p.parts % 4 == 0)
+    add(
+        [](const float* from) {
+          const auto v = load_pack<4>(from);
+          return (v.v[0] + v.v[1]) + (v.v[2] + v.v[3]);
+        },
+        4);
+  else
+    add([](const float* from) { return *from; }, 1);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const float sum = sum_of_eight(sums[i]);
+    if (const int row = i * 16 + thread / 8; lane == 0 && row < p.rows)
+      scales[row] = rsqrtf(sum / p.channels + p.eps);
+  }
+}
+
 /// Four neighbouring channels' windows, taps and offsets.
 template <class T>
 struct ConvStep {
@@ -81,7 +115,7 @@ struct ConvStep {
 
 template <class T>
 __device__ ConvStep<T> load_conv(const FinishParams& p, int row, int channel) {
-  ConvStep<T> c{};
+  ConvStep<T> c;
   const T* const state =
       static_cast<const T*>(p.conv_state) + static_cast<std::int64_t>(row) * 3 * p.conv_channels;
 #pragma unroll
@@ -89,8 +123,9 @@ __device__ ConvStep<T> load_conv(const FinishParams& p, int row, int channel) {
 #pragma unroll
   for (int j = 0; j < 4; ++j)
     c.taps[j] = load_pack<4>(static_cast<const T*>(p.conv_weight) + (channel + j) * 4);
-  if (p.conv_bias != nullptr)
-    c.offset = load_pack<4>(static_cast<const T*>(p.conv_bias) + channel);
+  c.offset = p.conv_bias != nullptr
+                 ? load_pack<4>(static_cast<const T*>(p.conv_bias) + channel)
+                 : Pack<T, 4>{};
   return c;
 }
 
@@ -100,7 +135,7 @@ __device__ void convolve(const FinishParams& p, const ConvStep<T>& c, int row, i
   Pack<T, 4> out;
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
-    float sum = p.conv_bias != nullptr ? to_float(c.offset.v[j]) : 0.0F;
+    float sum = to_float(c.offset.v[j]);
 #pragma unroll
     for (int k = 0; k < 3; ++k)
       sum = fmaf(to_float(c.taps[j].v[k]), to_float(c.window[k].v[j]), sum);
@@ -160,66 +195,74 @@ __device__ float add_residual(const FinishParams& p, const ResidualStep<T>& r, s
 }
 
 /// What an item of finish() reads from memory: four outputs of a row.
-template <class T>
+template <class T, End kEnd>
 struct Item {
   bool given = false, conv = false;
   int row = 0, at = 0, n = 0, channel = 0;
   std::int64_t place = 0;
-  ConvStep<T> conv_step{};
-  ResidualStep<T> residual{};
+  ConvStep<T> conv_step;
+  ResidualStep<T> residual;
 
   __device__ Item(const FinishParams& p, int i, int first, int wide) {
     const int quads = wide / 4;
     row = i / quads, at = (i - row * quads) * 4, n = first + at;
     given = row < p.rows && n < p.outputs;
-    channel = n - p.conv_first;
-    conv = given && channel >= 0 && channel < p.conv_channels;
-    place = static_cast<std::int64_t>(row) * p.outputs + n;
+    if constexpr (kEnd == End::conv) {
+      channel = n - p.conv_first;
+      conv = given && channel >= 0 && channel < p.conv_channels;
+    }
+    if constexpr (kEnd == End::residual) place = static_cast<std::int64_t>(row) * p.outputs + n;
   }
   __device__ void load(const FinishParams& p) {
-    if (conv) conv_step = load_conv<T>(p, row, channel);
-    if (p.residual != nullptr && given) residual = load_residual<T>(p, place, n);
+    if constexpr (kEnd == End::conv)
+      if (conv) conv_step = load_conv<T>(p, row, channel);
+    if constexpr (kEnd == End::residual)
+      if (given) residual = load_residual<T>(p, place, n);
   }
 };
 
 /// Asks for what finish() will read and no kernel in flight writes: weights, and the convolution's
 /// state, which the layer's own step of the token before has left.
-template <class T>
+template <class T, End kEnd>
 __device__ void prefetch_end(const FinishParams& p, int rank, int blocks, int first, int wide) {
-  if (p.conv_channels == 0 && p.residual == nullptr) return;
-  const int stride = static_cast<int>(blockDim.x), items = wide / 4 * p.rows;
-  for (int i = rank * stride + static_cast<int>(threadIdx.x); i < items; i += blocks * stride) {
-    const Item<T> item(p, i, first, wide);
-    if (p.residual != nullptr && item.given && item.row == 0)
-      prefetch(static_cast<const T*>(p.norm_weight) + item.n);
-    if (!item.conv) continue;
-    if (item.row == 0) {
-      prefetch(static_cast<const T*>(p.conv_weight) + item.channel * 4);
-      if (p.conv_bias != nullptr) prefetch(static_cast<const T*>(p.conv_bias) + item.channel);
-    }
+  if constexpr (kEnd != End::plain) {
+    const int stride = static_cast<int>(blockDim.x), items = wide / 4 * p.rows;
+    for (int i = rank * stride + static_cast<int>(threadIdx.x); i < items; i += blocks * stride) {
+      const Item<T, kEnd> item(p, i, first, wide);
+      if constexpr (kEnd == End::residual)
+        if (item.given && item.row == 0) prefetch(static_cast<const T*>(p.norm_weight) + item.n);
+      if (!item.conv) continue;
+      if (item.row == 0) {
+        prefetch(static_cast<const T*>(p.conv_weight) + item.channel * 4);
+        if (p.conv_bias != nullptr) prefetch(static_cast<const T*>(p.conv_bias) + item.channel);
+      }
 #pragma unroll
-    for (int k = 0; k < 3; ++k)
-      prefetch(static_cast<const T*>(p.conv_state) +
-               (static_cast<std::int64_t>(item.row) * 3 + k) * p.conv_channels + item.channel);
+      for (int k = 0; k < 3; ++k)
+        prefetch(static_cast<const T*>(p.conv_state) +
+                 (static_cast<std::int64_t>(item.row) * 3 + k) * p.conv_channels + item.channel);
+    }
   }
 }
 
 /// The sums of all tables of all blocks of the cluster, in one fixed order; this block's part of the
 /// outputs [first, first + wide). All threads, whole warps together. What the next item needs is
 /// asked for before this one is finished.
-template <class T>
+template <class T, End kEnd>
 __device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wide) {
   const int items = wide / 4 * p.rows;
   const int lane = threadIdx.x % kWarp, stride = static_cast<int>(blockDim.x);
   int i = s.rank * stride + static_cast<int>(threadIdx.x);
   if (i - lane >= items) return;
-  Item<T> item(p, i, first, wide);
+  Item<T, kEnd> item(p, i, first, wide);
   item.load(p);
   while (true) {
     const int following = i + s.blocks * stride;
     const bool more = following - lane < items;
-    Item<T> next(p, following, first, wide);
-    if (more) next.load(p);
+    Item<T, kEnd> next = item;
+    if (more) {
+      next = Item<T, kEnd>(p, following, first, wide);
+      next.load(p);
+    }
 
     float v[4] = {}, squares = 0.0F;
     if (item.given) {
@@ -241,7 +284,7 @@ __device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wi
           v[j] += to_float(static_cast<const T*>(p.bias)[item.n + j]);
         out.v[j] = from_float<T>(v[j]);
       }
-      if (p.residual != nullptr) {
+      if constexpr (kEnd == End::residual) {
         squares = add_residual<T>(p, item.residual, item.place, v);
       } else if (item.conv) {
         convolve<T>(p, item.conv_step, item.row, item.channel, out);
@@ -256,7 +299,7 @@ __device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wi
         }
       }
     }
-    if (p.residual != nullptr) {
+    if constexpr (kEnd == End::residual) {
       squares = sum_of_four(squares);  // kLinearPart outputs
       if (item.given && lane % 4 == 0) p.next_squares[item.place / 16] = squares;
     }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/cuda/linear_finish.cuh"
 #include "kernels/cuda/programmatic.cuh"
 #include "kernels/linear.hpp"
@@ -33,6 +35,14 @@ void submit(void (*kernel)(Parameters...), int blocks, int threads, int shared, 
 }
 
 namespace linear_detail {
+
+/// f(a type whose `value` is the End of these arguments)
+template <class F>
+void dispatch_end(const LinearArgs& a, F&& f) {
+  if (a.residual.data != nullptr) return f(std::integral_constant<End, End::residual>{});
+  if (a.conv.channels > 0) return f(std::integral_constant<End, End::conv>{});
+  f(std::integral_constant<End, End::plain>{});
+}
 
 inline FinishParams finish_params(const LinearArgs& a) {
   FinishParams f{};

@@ -66,12 +66,13 @@ LinearPlan plan_linear(std::int64_t rows, std::int64_t inputs, std::int64_t outp
 /// through linear_wide.cuh.
 inline constexpr std::int64_t kLinearStreamed = 8;
 
-/// The wide form: `groups` warpgroups of a block have `tile` outputs each, `split` blocks, a cluster,
-/// share the inputs, of which `stages` · 64 are held at once.
+inline constexpr int kLinearWideTiles[] = {24, 40, 48, 64, 80, 88, 96, 128};
+
+/// The wide form: a block has `tile` outputs; `split` blocks, a cluster, share the inputs, of which
+/// each holds `stages` · 64 at once.
 struct LinearWidePlan {
-  int tile = 80;   ///< 24, 40, 80, 88 or 128
-  int groups = 1;  ///< 1 or 2
-  int split = 1;   ///< 1, 2, 4 or 8
+  int tile = 80;
+  int split = 1;  ///< 1, 2, 4 or 8
   int stages = 4;
 };
 
@@ -85,6 +86,8 @@ struct LinearWideLayout {
 
 LinearWideLayout lay_out_linear_wide(std::int64_t inputs, std::int64_t outputs,
                                      const LinearWidePlan& plan);
-LinearWidePlan plan_linear_wide(std::int64_t inputs, std::int64_t outputs, int multiprocessors);
+/// `whole_parts`: a tile is a multiple of kLinearPart.
+LinearWidePlan plan_linear_wide(std::int64_t inputs, std::int64_t outputs, bool whole_parts,
+                                int multiprocessors);
 
 }  // namespace ssmprof::kernels::cuda

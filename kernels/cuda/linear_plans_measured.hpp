@@ -40,4 +40,15 @@ inline constexpr MeasuredLinearPlan kMeasuredLinearPlans[] = {
     {64, 50288, 768, {2, 12, 1, 1}},
 };
 
+struct MeasuredLinearWidePlan {
+  std::int64_t outputs, inputs;
+  LinearWidePlan plan;
+};
+
+/// The same of the wide form, of those that leave room for a block of the next kernel.
+inline constexpr MeasuredLinearWidePlan kMeasuredLinearWidePlans[] = {
+    {10240, 2560, {40, 1, 5}}, {10576, 2560, {88, 2, 4}}, {192, 5120, {24, 8, 6}},
+    {2560, 5120, {80, 4, 4}},  {50288, 2560, {96, 1, 3}},
+};
+
 }  // namespace ssmprof::kernels::cuda

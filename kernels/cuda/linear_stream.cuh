@@ -53,6 +53,13 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
   }
 #endif
   const int items = vectors * p.rows;
+  if (p.rows == 1) {
+#pragma unroll 2
+    for (int i = threadIdx.x; i < items; i += blockDim.x)
+      store_shared(x_at + i * 16,
+                   i < given ? *reinterpret_cast<const uint4*>(x + i * 8) : uint4{});
+    return;
+  }
 #pragma unroll 4
   for (int i = threadIdx.x; i < items; i += blockDim.x) {
     const int row = i / vectors, vector = i - row * vectors;
@@ -70,11 +77,10 @@ __device__ inline void wait_for_x(const Params& p, std::uint32_t barrier, std::u
 }
 
 /// MT tiles of 16 outputs per warp, NT tiles of 8 rows of x.
-template <class T, int NT, int MT>
+template <class T, int NT, int MT, End kEnd>
 __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     linear_stream_kernel(const __grid_constant__ Params p) {
   constexpr int kQueue = linear_depth(MT), kBytes = linear_step_bytes(MT);
-  constexpr int kTogether = NT == 1 ? 3 : 1;
   unsigned char* const memory = block_memory();
   const std::uint32_t base = shared_address(memory), x_at = base + p.x_at;
   const std::uint32_t barrier = base + p.scales_at + kLinearScales;
@@ -110,14 +116,14 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
   };
 #pragma unroll
   for (int i = 0; i < kQueue - 1; ++i) request();
-  prefetch_end<T>(p.finish, rank, blocks, first, wide);
+  prefetch_end<T, kEnd>(p.finish, rank, blocks, first, wide);
 #if __CUDA_ARCH__ >= 900
   if (p.bulk && threadIdx.x == 0) barrier_init(barrier);
 #endif
   if (p.overlap) let_next_grid_start();
   wait_for_previous_grid();
 
-  float sum[MT][NT][4] = {}, beside[kTogether][MT][4] = {};
+  float sum[MT][NT][4] = {}, beside[MT][4] = {};
   // Rows of the matrices that this lane points at: of a tile of weights (its two eights for one
   // part, then for the next), and of x (its four parts). Behind the last row of x lies anything:
   // columns of the product that are not used.
@@ -150,26 +156,27 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
       }
       used = used == (kQueue - 1) * kBytes ? 0 : used + kBytes;
     };
-    // With few rows a step is a chain of latencies: several at once, each with its own sums.
-    if constexpr (kTogether > 1) {
-      for (; step + (kTogether - 1) * p.along < to; step += kTogether * p.along) {
-        wait_for_copies<kQueue - 1 - kTogether>();
+    // With few rows a step is a chain of latencies: where all weights have been asked for, two at
+    // once, each with its own sums.
+    if constexpr (NT == 1) {
+      if (begin + along + (kQueue - 1) * p.along >= end && to == end && from == begin) {
+        wait_for_copies<0>();
         __syncwarp();
-        uint4 a[kTogether][MT][2], b[kTogether];
+        for (; step + p.along < to; step += 2 * p.along) {
+          uint4 a[2][MT][2], b[2];
 #pragma unroll
-        for (int s = 0; s < kTogether; ++s) {
-          load_weights(a[s]);
-          b[s] = load_matrices(column + (step + s * p.along - from) * kLinearStep * 2);
-        }
-#pragma unroll
-        for (int s = 0; s < kTogether; ++s) request();
-#pragma unroll
-        for (int s = 0; s < kTogether; ++s)
-#pragma unroll
-          for (int t = 0; t < MT; ++t) {
-            mma_k16<T>(s == 0 ? sum[t][0] : beside[s - 1][t], a[s][t][0], b[s].x, b[s].y);
-            mma_k16<T>(s == 0 ? sum[t][0] : beside[s - 1][t], a[s][t][1], b[s].z, b[s].w);
+          for (int s = 0; s < 2; ++s) {
+            load_weights(a[s]);
+            b[s] = load_matrices(column + (step + s * p.along - from) * kLinearStep * 2);
           }
+#pragma unroll
+          for (int s = 0; s < 2; ++s)
+#pragma unroll
+            for (int t = 0; t < MT; ++t) {
+              mma_k16<T>(s == 0 ? sum[t][0] : beside[t], a[s][t][0], b[s].x, b[s].y);
+              mma_k16<T>(s == 0 ? sum[t][0] : beside[t], a[s][t][1], b[s].z, b[s].w);
+            }
+        }
       }
     }
     for (; step < to; step += p.along) {
@@ -190,13 +197,11 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
       }
     }
   }
-  if constexpr (kTogether > 1)
+  if constexpr (NT == 1)
 #pragma unroll
-    for (int s = 0; s < kTogether - 1; ++s)
+    for (int t = 0; t < MT; ++t)
 #pragma unroll
-      for (int t = 0; t < MT; ++t)
-#pragma unroll
-        for (int j = 0; j < 4; ++j) sum[t][0][j] += beside[s][t][j];
+      for (int j = 0; j < 4; ++j) sum[t][0][j] += beside[t][j];
 
   // The queues and x have been used up: the sums take their place.
   __syncthreads();
@@ -216,8 +221,10 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     cluster_barrier();
   else
     __syncthreads();
-  finish<T>(p.finish, {base, static_cast<std::uint32_t>(block_sums), pitch, p.along, blocks, rank, scales},
-            first, wide);
+  finish<T, kEnd>(
+      p.finish,
+      {base, static_cast<std::uint32_t>(block_sums), pitch, p.along, blocks, rank, scales}, first,
+      wide);
   if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
 }
 

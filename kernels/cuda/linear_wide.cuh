@@ -13,6 +13,7 @@
 namespace ssmprof::kernels::cuda::linear_detail {
 
 constexpr int kWideStep = 64, kWideX = 64 * 128;  ///< inputs and bytes of x of a stage
+constexpr int kWideThreads = 128 + kWarp;
 
 struct WideParams {
   CUtensorMap weight, x;
@@ -30,25 +31,28 @@ __device__ inline void copy_box(std::uint32_t to, const CUtensorMap* map, std::u
       : "memory");
 }
 
-/// kGroups warpgroups of kTile outputs each, and the copying warp.
-template <class T, int kTile, int kGroups>
-__global__ void __launch_bounds__(kGroups * 128 + kWarp, 1)
-    linear_wide_kernel(const __grid_constant__ WideParams p) {
+/// A warpgroup with kTile outputs, and the copying warp.
+template <class T, int kTile, End kEnd>
+__global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_constant__ WideParams p) {
 #if __CUDA_ARCH__ >= 900
-  constexpr int kWide = kTile * kGroups, kStage = kWideX + kWide * 128;
+  constexpr int kStage = kWideX + kTile * 128;
   const std::uint32_t memory = shared_address(block_memory());
   const std::uint32_t base = (memory + 1023) / 1024 * 1024;
   const std::uint32_t full = base + p.tail + kLinearScales, empty = full + p.stages * 8;
   auto* const scales = reinterpret_cast<float*>(block_memory() + (base - memory) + p.tail);
   const int blocks = static_cast<int>(cluster_blocks()), rank = static_cast<int>(cluster_rank());
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = threadIdx.x % kWarp;
-  const int first = static_cast<int>(blockIdx.x) / blocks * kWide;
+  const int first = static_cast<int>(blockIdx.x) / blocks * kTile;
   const int begin = p.steps * rank / blocks, count = p.steps * (rank + 1) / blocks - begin;
 
+  if (threadIdx.x == 128) {
+    asm volatile("prefetch.tensormap [%0];" ::"l"(&p.weight) : "memory");
+    asm volatile("prefetch.tensormap [%0];" ::"l"(&p.x) : "memory");
+  }
   if (threadIdx.x == 0) {
     for (int s = 0; s < p.stages; ++s) {
       sm90::mbarrier_init(full + s * 8, 1);
-      sm90::mbarrier_init(empty + s * 8, kGroups * 4);
+      sm90::mbarrier_init(empty + s * 8, 4);
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     sm90::fence_async();
@@ -56,7 +60,7 @@ __global__ void __launch_bounds__(kGroups * 128 + kWarp, 1)
   __syncthreads();
   if (p.overlap) let_next_grid_start();
 
-  if (warp == kGroups * 4) {
+  if (warp == 4) {
     const auto weights = [&](int i, int stage) {
       sm90::mbarrier_expect(full + stage * 8, kStage);
       copy_box(base + stage * kStage + kWideX, &p.weight, full + stage * 8,
@@ -82,10 +86,9 @@ __global__ void __launch_bounds__(kGroups * 128 + kWarp, 1)
     __syncwarp();
     __syncthreads();
   } else {
-    prefetch_end<T>(p.finish, rank, blocks, first, kWide);
+    prefetch_end<T, kEnd>(p.finish, rank, blocks, first, kTile);
     wait_for_previous_grid();
-    scale_rows(p.finish, scales, kGroups * 4, [] {});
-    const int group = warp / 4;
+    scale_many_rows(p.finish, scales);
     float sums[kTile / 2] = {};
     int stage = 0;
     std::uint32_t parity = 0;
@@ -94,7 +97,7 @@ __global__ void __launch_bounds__(kGroups * 128 + kWarp, 1)
       __syncwarp();
       const std::uint32_t at = base + stage * kStage;
       const std::uint64_t a = sm90::panel_descriptor(at);
-      const std::uint64_t b = sm90::panel_descriptor(at + kWideX + group * kTile * 128);
+      const std::uint64_t b = sm90::panel_descriptor(at + kWideX);
       sm90::wgmma_fence();
 #pragma unroll
       for (int k = 0; k < kWideStep / 16; ++k) wgmma<T, kTile>(sums, a + k * 2, b + k * 2);
@@ -109,7 +112,7 @@ __global__ void __launch_bounds__(kGroups * 128 + kWarp, 1)
     sm90::pin(sums);
     __syncthreads();  // the sums take the place of the stages
     float* const table = reinterpret_cast<float*>(block_memory() + (base - memory));
-    const int row = warp % 4 * 16 + lane / 4, column = group * kTile + lane % 4 * 2;
+    const int row = warp * 16 + lane / 4, column = lane % 4 * 2;
 #pragma unroll
     for (int j = 0; j < kTile / 8; ++j)
 #pragma unroll
@@ -122,7 +125,7 @@ __global__ void __launch_bounds__(kGroups * 128 + kWarp, 1)
     cluster_barrier();
   else
     __syncthreads();
-  finish<T>(p.finish, {base, 0, p.pitch, 1, blocks, rank, scales}, first, kWide);
+  finish<T, kEnd>(p.finish, {base, 0, p.pitch, 1, blocks, rank, scales}, first, kTile);
   if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
 #endif
 }

@@ -14,7 +14,7 @@ constexpr int kThreads = 128, kChannels = 16, kRows = 8, kState = 16;
 /// each lane reads 16 bytes. Then four neighbouring lanes share a channel's states, which they ask
 /// for first of all: Δ of a channel is held by the same four lanes. `kWide`: 32 ranks each.
 template <class T, class S, int kWide>
-__global__ void __launch_bounds__(kThreads, kWide > 2 ? 3 : 4)
+__global__ void __launch_bounds__(kThreads, 3)
     selective_step_kernel(const SelectiveStateUpdateArgs p) {
   const int lane = threadIdx.x % kWarp, group = lane / 4, quarter = lane % 4;
   const int tiles = static_cast<int>(p.channels) / kChannels;
@@ -77,6 +77,15 @@ __global__ void __launch_bounds__(kThreads, kWide > 2 ? 3 : 4)
     gate[i] =
         gated ? to_float(static_cast<const T*>(p.z.data)[row * p.z.batch_stride + channel]) : 0.0F;
   }
+  Pack<T, 4> bs[kRows], cs[kRows];
+#pragma unroll
+  for (int b = 0; b < kRows; ++b) {
+    const int row = first_row + min(b, rows - 1);
+    const auto at = [&](const ConstRows& r) {
+      return load_pack<4>(static_cast<const T*>(r.data) + row * r.batch_stride + quarter * 4);
+    };
+    bs[b] = at(p.b), cs[b] = at(p.c);
+  }
   const T* const given = static_cast<const T*>(p.delta.data) +
                          (first_row + min(group, rows - 1)) * p.delta.batch_stride;
 #pragma unroll
@@ -96,11 +105,6 @@ __global__ void __launch_bounds__(kThreads, kWide > 2 ? 3 : 4)
 #pragma unroll
   for (int b = 0; b < kRows; ++b) {
     if (b >= rows) break;
-    const auto at = [&](const ConstRows& r) {
-      return load_pack<4>(static_cast<const T*>(r.data) + (first_row + b) * r.batch_stride +
-                          quarter * 4);
-    };
-    const Pack<T, 4> bn = at(p.b), cn = at(p.c);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int i = half * 2 + b % 2, owner = group * 4 + b / 2;
@@ -111,8 +115,8 @@ __global__ void __launch_bounds__(kThreads, kWide > 2 ? 3 : 4)
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
         const float next =
-            fmaf(exp2_fast(step * a[half].v[n]), to_float(h.v[n]), input * to_float(bn.v[n]));
-        sum = fmaf(to_float(cn.v[n]), next, sum);
+            fmaf(exp2_fast(step * a[half].v[n]), to_float(h.v[n]), input * to_float(bs[b].v[n]));
+        sum = fmaf(to_float(cs[b].v[n]), next, sum);
         h.v[n] = from_float<S>(next);
       }
       store_pack(place(b, half), h);

@@ -26,7 +26,7 @@ struct Case {
 template <class T, int NT, int MT>
 void launch(const cuda::linear_detail::Params& p, const cuda::LinearLayout& layout, int cluster) {
   emulated::Machine::get().run(layout.blocks, layout.threads, layout.shared, cluster,
-                               [p] { cuda::linear_detail::linear_stream_kernel<T, NT, MT>(p); });
+                               [p] { cuda::linear_detail::linear_stream_kernel<T, NT, MT, cuda::linear_detail::End::plain>(p); });
 }
 
 template <class T, int MT>

@@ -161,7 +161,7 @@ class Bench {
 
   void run_wide(const Size& size, const LinearArgs& a, std::size_t each, int launches,
                 std::ofstream& file) {
-    const auto chosen = cuda::plan_linear_wide(size.inputs, size.outputs, 132);
+    const auto chosen = cuda::plan_linear_wide(size.inputs, size.outputs, false, 132);
     struct Timed {
       cuda::LinearWidePlan plan;
       double apart, overlapping;
@@ -169,36 +169,33 @@ class Bench {
     std::vector<Timed> all;
     const auto time_plan = [&](const cuda::LinearWidePlan& plan) {
       if (!agrees(a, plan, each)) {
-        std::printf("WRONG: tile %d groups %d split %d stages %d\n", plan.tile, plan.groups,
-                    plan.split, plan.stages);
+        std::printf("WRONG: tile %d split %d stages %d\n", plan.tile, plan.split, plan.stages);
         return;
       }
       all.push_back(
           {plan, time(a, plan, each, launches, false), time(a, plan, each, launches, true)});
       file << "{\"rows\":" << size.rows << ",\"outputs\":" << size.outputs
            << ",\"inputs\":" << size.inputs << ",\"tile\":" << plan.tile
-           << ",\"groups\":" << plan.groups << ",\"split\":" << plan.split
+           << ",\"split\":" << plan.split
            << ",\"stages\":" << plan.stages << ",\"chosen\":" << (all.size() == 1)
            << ",\"us_apart\":" << all.back().apart
            << ",\"us_overlapping\":" << all.back().overlapping << "}\n";
     };
     time_plan(chosen);
     const std::int64_t steps = cuda::blocks_for(size.inputs, 64);
-    for (const int tile : {24, 40, 80, 88, 128})
-      for (const int groups : {1, 2})
-        for (const int split : {1, 2, 4, 8})
-          for (const int room : {110, 220}) {
-            const int stage = (64 + tile * groups) * 128;
-            const std::int64_t blocks = cuda::blocks_for(size.outputs, tile * groups) * split;
-            cuda::LinearWidePlan plan{tile, groups, split, std::min((room << 10) / stage, 12)};
-            if (split > steps || plan.stages > cuda::blocks_for(steps, split)) continue;
-            if (each > 400000 && (blocks < 50 || blocks > 1100)) continue;
-            if (cuda::lay_out_linear_wide(size.inputs, size.outputs, plan).shared > 232448) continue;
-            time_plan(plan);
-          }
+    for (const int tile : cuda::kLinearWideTiles)
+      for (const int split : {1, 2, 4, 8})
+        for (const int room : {56, 74, 110}) {
+          const int stage = (64 + tile) * 128;
+          const std::int64_t blocks = cuda::blocks_for(size.outputs, tile) * split;
+          const cuda::LinearWidePlan plan{tile, split, std::min((room << 10) / stage, 12)};
+          if (split > steps || plan.stages > cuda::blocks_for(steps, split) + 2) continue;
+          if (each > 400000 && (blocks < 50 || blocks > 1300)) continue;
+          time_plan(plan);
+        }
     const auto print = [](const Timed& t) {
-      std::printf("  tile %3d groups %d split %d stages %2d: %7.2f apart %7.2f overlapping\n",
-                  t.plan.tile, t.plan.groups, t.plan.split, t.plan.stages, t.apart, t.overlapping);
+      std::printf("  tile %3d split %d stages %2d: %7.2f apart %7.2f overlapping\n", t.plan.tile,
+                  t.plan.split, t.plan.stages, t.apart, t.overlapping);
     };
     std::printf("M %lld N %lld K %lld, %.2f MB of weights, %zu wide plans, us\n",
                 static_cast<long long>(size.rows), static_cast<long long>(size.outputs),

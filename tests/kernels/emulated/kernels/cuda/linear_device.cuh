@@ -84,6 +84,9 @@ inline float sum_of_lanes(float v, int count) {
 inline float warp_sum(float v) {
   return sum_of_lanes(v, kWarp);
 }
+inline float sum_of_eight(float v) {
+  return sum_of_lanes(v, 8);
+}
 inline float sum_of_four(float v) {
   return sum_of_lanes(v, 4);
 }
