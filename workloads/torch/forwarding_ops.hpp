@@ -31,6 +31,9 @@ class ForwardingOps : public Ops {
                             std::int64_t group_size, double eps) override {
     return inner_->gated_rms_norm(y, z, weight, group_size, eps);
   }
+  void greedy(const at::Tensor& logits, at::Tensor next) override {
+    inner_->greedy(logits, std::move(next));
+  }
   StepLinearResult linear_step(const StepLinearCall& call) override {
     return inner_->linear_step(call);
   }

@@ -73,10 +73,7 @@ at::Tensor LanguageModel::fused_step(const at::Tensor& ids, std::vector<LayerSta
   const auto range = pass.leaf(-1, Component::head);
   StepLinearCall call{stream.next, head_, {}, stream.squares, config().norm_eps};
   at::Tensor logits = ops_->linear_step(call).y;
-  if (next.defined()) {
-    at::Tensor out = next;
-    at::argmax_out(out, logits, -1);
-  }
+  if (next.defined()) ops_->greedy(logits, next);
   return logits;
 }
 
@@ -117,10 +114,7 @@ at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>
   }
   const auto range = pass.leaf(-1, Component::head);
   at::Tensor logits = ops_->linear(normed, head_, {});
-  if (next.defined()) {
-    at::Tensor out = next;
-    at::argmax_out(out, logits, -1);
-  }
+  if (next.defined()) ops_->greedy(logits, next);
   normed.reset();
   return logits;
 }

@@ -1,3 +1,4 @@
+#include "kernels/argmax.hpp"
 #include "kernels/causal_conv1d.hpp"
 #include "kernels/embed.hpp"
 #include "kernels/gate.hpp"
@@ -201,6 +202,13 @@ class NativeOps : public Ops {
     args.x = rows2(x), args.y = rows2(y);
     kernels::linear(args, launch());
     return y;
+  }
+
+  void greedy(const at::Tensor& logits, at::Tensor next) override {
+    if (device_ == kernels::Device::cpu) return Ops::greedy(logits, next);
+    kernels::argmax({dtype_of(logits), logits.size(0), logits.size(1), rows2(logits),
+                     next.data_ptr<std::int64_t>()},
+                    launch());
   }
 
   StepLinearResult linear_step(const StepLinearCall& call) override {

@@ -97,6 +97,11 @@ class Ops {
   virtual StepLinearResult linear_step(const StepLinearCall& call) = 0;
   virtual StepStream embed_step(const at::Tensor& ids, const at::Tensor& table,
                                 at::ScalarType residual_type, const at::Tensor& norm_weight) = 0;
+  /// The first of the largest of each row of logits [B, V], into next (int64 [B]); by the library
+  /// where not overridden.
+  virtual void greedy(const at::Tensor& logits, at::Tensor next) {
+    at::argmax_out(next, logits, -1);
+  }
   /// x [T, I], weight [O, I], bias [O] or undefined: [T, O], by the library where not overridden.
   virtual at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
     return at::linear(x, weight, bias);
