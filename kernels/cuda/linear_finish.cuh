@@ -194,117 +194,152 @@ __device__ float add_residual(const FinishParams& p, const ResidualStep<T>& r, s
   return squares;
 }
 
-/// What an item of finish() reads from memory: four outputs of a row.
-template <class T, End kEnd>
+/// An item of finish(): four outputs of a row.
 struct Item {
-  bool given = false, conv = false;
-  int row = 0, at = 0, n = 0, channel = 0;
-  std::int64_t place = 0;
-  ConvStep<T> conv_step;
-  ResidualStep<T> residual;
+  int row, at, n;
+  bool given;
 
   __device__ Item(const FinishParams& p, int i, int first, int wide) {
     const int quads = wide / 4;
     row = i / quads, at = (i - row * quads) * 4, n = first + at;
     given = row < p.rows && n < p.outputs;
-    if constexpr (kEnd == End::conv) {
-      channel = n - p.conv_first;
-      conv = given && channel >= 0 && channel < p.conv_channels;
-    }
-    if constexpr (kEnd == End::residual) place = static_cast<std::int64_t>(row) * p.outputs + n;
   }
-  __device__ void load(const FinishParams& p) {
-    if constexpr (kEnd == End::conv)
-      if (conv) conv_step = load_conv<T>(p, row, channel);
-    if constexpr (kEnd == End::residual)
-      if (given) residual = load_residual<T>(p, place, n);
+  __device__ int channel(const FinishParams& p) const { return n - p.conv_first; }
+  __device__ bool conv(const FinishParams& p) const {
+    return given && channel(p) >= 0 && channel(p) < p.conv_channels;
+  }
+  __device__ std::int64_t place(const FinishParams& p) const {
+    return static_cast<std::int64_t>(row) * p.outputs + n;
   }
 };
 
-/// Asks for what finish() will read and no kernel in flight writes: weights, and the convolution's
-/// state, which the layer's own step of the token before has left.
+/// What an item needs from memory besides its sums.
+template <class T, End kEnd>
+struct Extra {
+  __device__ void load(const FinishParams&, const Item&) {}
+};
+template <class T>
+struct Extra<T, End::conv> {
+  ConvStep<T> step;
+  __device__ void load(const FinishParams& p, const Item& item) {
+    if (item.conv(p)) step = load_conv<T>(p, item.row, item.channel(p));
+  }
+};
+template <class T>
+struct Extra<T, End::residual> {
+  ResidualStep<T> step;
+  __device__ void load(const FinishParams& p, const Item& item) {
+    if (item.given) step = load_residual<T>(p, item.place(p), item.n);
+  }
+};
+
+/// What the first items of a thread need, asked for before the product: it is there at its end.
+template <class T, End kEnd, int kCount>
+struct Held {
+  Extra<T, kEnd> extra[kCount];
+
+  __device__ void load(const FinishParams& p, int rank, int blocks, int first, int wide) {
+    if constexpr (kEnd != End::plain) {
+      const int stride = static_cast<int>(blockDim.x), items = wide / 4 * p.rows;
+      int i = rank * stride + static_cast<int>(threadIdx.x);
+#pragma unroll
+      for (int h = 0; h < kCount; ++h, i += blocks * stride)
+        if (i < items) extra[h].load(p, Item(p, i, first, wide));
+    }
+  }
+};
+
+/// Brings into the L2 what Held will read and no kernel in flight writes: weights, and the
+/// convolution's state, which the layer's own step of the token before has left.
 template <class T, End kEnd>
 __device__ void prefetch_end(const FinishParams& p, int rank, int blocks, int first, int wide) {
   if constexpr (kEnd != End::plain) {
     const int stride = static_cast<int>(blockDim.x), items = wide / 4 * p.rows;
     for (int i = rank * stride + static_cast<int>(threadIdx.x); i < items; i += blocks * stride) {
-      const Item<T, kEnd> item(p, i, first, wide);
-      if constexpr (kEnd == End::residual)
+      const Item item(p, i, first, wide);
+      if constexpr (kEnd == End::residual) {
         if (item.given && item.row == 0) prefetch(static_cast<const T*>(p.norm_weight) + item.n);
-      if (!item.conv) continue;
-      if (item.row == 0) {
-        prefetch(static_cast<const T*>(p.conv_weight) + item.channel * 4);
-        if (p.conv_bias != nullptr) prefetch(static_cast<const T*>(p.conv_bias) + item.channel);
-      }
+      } else if (item.conv(p)) {
+        const int channel = item.channel(p);
+        if (item.row == 0) {
+          prefetch(static_cast<const T*>(p.conv_weight) + channel * 4);
+          if (p.conv_bias != nullptr) prefetch(static_cast<const T*>(p.conv_bias) + channel);
+        }
 #pragma unroll
-      for (int k = 0; k < 3; ++k)
-        prefetch(static_cast<const T*>(p.conv_state) +
-                 (static_cast<std::int64_t>(item.row) * 3 + k) * p.conv_channels + item.channel);
+        for (int k = 0; k < 3; ++k)
+          prefetch(static_cast<const T*>(p.conv_state) +
+                   (static_cast<std::int64_t>(item.row) * 3 + k) * p.conv_channels + channel);
+      }
     }
   }
 }
 
-/// The sums of all tables of all blocks of the cluster, in one fixed order; this block's part of the
-/// outputs [first, first + wide). All threads, whole warps together. What the next item needs is
-/// asked for before this one is finished.
+/// One item of finish(); whole warps together.
 template <class T, End kEnd>
-__device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wide) {
-  const int items = wide / 4 * p.rows;
-  const int lane = threadIdx.x % kWarp, stride = static_cast<int>(blockDim.x);
-  int i = s.rank * stride + static_cast<int>(threadIdx.x);
-  if (i - lane >= items) return;
-  Item<T, kEnd> item(p, i, first, wide);
-  item.load(p);
-  while (true) {
-    const int following = i + s.blocks * stride;
-    const bool more = following - lane < items;
-    Item<T, kEnd> next = item;
-    if (more) {
-      next = Item<T, kEnd>(p, following, first, wide);
-      next.load(p);
-    }
-
-    float v[4] = {}, squares = 0.0F;
-    if (item.given) {
-      const std::uint32_t from = s.sums + (item.row * s.pitch + item.at) * 4;
-      for (int w = 0; w < s.along; ++w) {
+__device__ void finish_item(const FinishParams& p, const SumsAt& s, const Item& item,
+                            const Extra<T, kEnd>& extra) {
+  float v[4] = {}, squares = 0.0F;
+  if (item.given) {
+    const std::uint32_t from = s.sums + (item.row * s.pitch + item.at) * 4;
+    for (int w = 0; w < s.along; ++w) {
 #pragma unroll 4
-        for (int b = 0; b < s.blocks; ++b) {
-          const float4 part = load_cluster(from + w * s.table_bytes, b);
-          v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
-        }
-      }
-      const int count = min(4, p.outputs - item.n);
-      const float scale = p.squares != nullptr ? s.scales[item.row] : 1.0F;
-      Pack<T, 4> out;
-#pragma unroll
-      for (int j = 0; j < 4; ++j) {
-        v[j] *= scale;
-        if (p.bias != nullptr && j < count)
-          v[j] += to_float(static_cast<const T*>(p.bias)[item.n + j]);
-        out.v[j] = from_float<T>(v[j]);
-      }
-      if constexpr (kEnd == End::residual) {
-        squares = add_residual<T>(p, item.residual, item.place, v);
-      } else if (item.conv) {
-        convolve<T>(p, item.conv_step, item.row, item.channel, out);
-      } else {
-        T* const to = static_cast<T*>(p.y) + item.row * p.y_stride + item.n;
-        if (p.packed_y && count == 4) {
-          store_pack(to, out);
-        } else {
-#pragma unroll
-          for (int j = 0; j < 4; ++j)
-            if (j < count) to[j] = out.v[j];
-        }
+      for (int b = 0; b < s.blocks; ++b) {
+        const float4 part = load_cluster(from + w * s.table_bytes, b);
+        v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
       }
     }
+    const int count = min(4, p.outputs - item.n);
+    const float scale = p.squares != nullptr ? s.scales[item.row] : 1.0F;
+    Pack<T, 4> out;
+#pragma unroll
+    for (int j = 0; j < 4; ++j) {
+      v[j] *= scale;
+      if (p.bias != nullptr && j < count)
+        v[j] += to_float(static_cast<const T*>(p.bias)[item.n + j]);
+      out.v[j] = from_float<T>(v[j]);
+    }
+    bool written = false;
     if constexpr (kEnd == End::residual) {
-      squares = sum_of_four(squares);  // kLinearPart outputs
-      if (item.given && lane % 4 == 0) p.next_squares[item.place / 16] = squares;
+      squares = add_residual<T>(p, extra.step, item.place(p), v);
+      written = true;
     }
-    if (!more) return;
-    item = next, i = following;
+    if constexpr (kEnd == End::conv) {
+      written = item.conv(p);
+      if (written) convolve<T>(p, extra.step, item.row, item.channel(p), out);
+    }
+    if (!written) {
+      T* const to = static_cast<T*>(p.y) + item.row * p.y_stride + item.n;
+      if (p.packed_y && count == 4) {
+        store_pack(to, out);
+      } else {
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+          if (j < count) to[j] = out.v[j];
+      }
+    }
+  }
+  if constexpr (kEnd == End::residual) {
+    squares = sum_of_four(squares);  // kLinearPart outputs
+    if (item.given && threadIdx.x % 4 == 0) p.next_squares[item.place(p) / 16] = squares;
+  }
+}
+
+/// The sums of all tables of all blocks of the cluster, in one fixed order; this block's part of the
+/// outputs [first, first + wide). All threads, whole warps together.
+template <class T, End kEnd, int kCount>
+__device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wide,
+                       const Held<T, kEnd, kCount>& held) {
+  const int items = wide / 4 * p.rows, stride = s.blocks * static_cast<int>(blockDim.x);
+  const int lane = threadIdx.x % kWarp;
+  int i = s.rank * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
+#pragma unroll
+  for (int h = 0; h < kCount; ++h, i += stride)
+    if (i - lane < items) finish_item<T, kEnd>(p, s, Item(p, i, first, wide), held.extra[h]);
+  for (; i - lane < items; i += stride) {
+    const Item item(p, i, first, wide);
+    Extra<T, kEnd> extra;
+    extra.load(p, item);
+    finish_item<T, kEnd>(p, s, item, extra);
   }
 }
 

@@ -30,6 +30,7 @@ void submit(void (*kernel)(Parameters...), int blocks, int threads, int shared, 
     auto& early = attributes[config.numAttrs++];
     early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
     early.val.programmaticStreamSerializationAllowed = 1;
+    share_multiprocessors(kernel);
   }
   check(cudaLaunchKernelEx(&config, kernel, parameters...), "linear");
 }

@@ -122,6 +122,8 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
 #endif
   if (p.overlap) let_next_grid_start();
   wait_for_previous_grid();
+  Held<T, kEnd, 1> held;
+  held.load(p.finish, rank, blocks, first, wide);
 
   float sum[MT][NT][4] = {}, beside[MT][4] = {};
   // Rows of the matrices that this lane points at: of a tile of weights (its two eights for one
@@ -224,7 +226,7 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
   finish<T, kEnd>(
       p.finish,
       {base, static_cast<std::uint32_t>(block_sums), pitch, p.along, blocks, rank, scales}, first,
-      wide);
+      wide, held);
   if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
 }
 

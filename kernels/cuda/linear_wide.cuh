@@ -60,6 +60,7 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
   __syncthreads();
   if (p.overlap) let_next_grid_start();
 
+  Held<T, kEnd, 4> held;
   if (warp == 4) {
     const auto weights = [&](int i, int stage) {
       sm90::mbarrier_expect(full + stage * 8, kStage);
@@ -73,8 +74,11 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
     if (lane == 0)
       for (int i = 0; i < ahead; ++i) weights(i, i);
     wait_for_previous_grid();
-    if (lane == 0) {
+    if (lane == 0)
       for (int i = 0; i < ahead; ++i) x(i, i);
+    __syncwarp();
+    held.load(p.finish, rank, blocks, first, kTile);
+    if (lane == 0) {
       int stage = 0;
       std::uint32_t parity = 0;
       for (int i = ahead; i < count; ++i) {
@@ -88,6 +92,7 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
   } else {
     prefetch_end<T, kEnd>(p.finish, rank, blocks, first, kTile);
     wait_for_previous_grid();
+    held.load(p.finish, rank, blocks, first, kTile);
     scale_many_rows(p.finish, scales);
     float sums[kTile / 2] = {};
     int stage = 0;
@@ -102,13 +107,10 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
 #pragma unroll
       for (int k = 0; k < kWideStep / 16; ++k) wgmma<T, kTile>(sums, a + k * 2, b + k * 2);
       sm90::wgmma_commit();
-      // The stage before is done with.
-      sm90::wgmma_wait<1>();
-      if (i > 0 && lane == 0)
-        sm90::mbarrier_arrive(empty + (stage == 0 ? p.stages - 1 : stage - 1) * 8);
+      sm90::wgmma_wait<0>();
+      if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
       if (++stage == p.stages) stage = 0, parity ^= 1;
     }
-    sm90::wgmma_wait<0>();
     sm90::pin(sums);
     __syncthreads();  // the sums take the place of the stages
     float* const table = reinterpret_cast<float*>(block_memory() + (base - memory));
@@ -125,7 +127,7 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
     cluster_barrier();
   else
     __syncthreads();
-  finish<T, kEnd>(p.finish, {base, 0, p.pitch, 1, blocks, rank, scales}, first, kTile);
+  finish<T, kEnd>(p.finish, {base, 0, p.pitch, 1, blocks, rank, scales}, first, kTile, held);
   if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
 #endif
 }
