@@ -6,8 +6,16 @@ namespace ssmprof::kernels::cuda {
 namespace {
 
 constexpr int kRows = 64, kStep = 64;
-/// Two blocks and one of the next kernel fit a multiprocessor.
-constexpr int kShared = 74 << 10;
+constexpr int kMultiprocessor = 228 << 10;  ///< bytes of shared memory
+/// Of stages; one, two or three blocks fit a multiprocessor.
+constexpr int kRooms[] = {56 << 10, 74 << 10, 110 << 10};
+
+/// Rates of a Hopper device, fitted to all plans measured at the models' sizes
+/// (docs/results/kernels/linear-v4-wide-plans.jsonl): bytes per cycle of memory, the L2 and one
+/// multiprocessor; cycles of a latency, a stage's products, a block's end, each of its outputs and a
+/// cluster's barriers; stages that are not in flight.
+constexpr double kMemory = 2210, kCache = 5580, kFetch = 47.1, kLatency = 2410, kProducts = 52.3,
+                 kEnd = 2450, kOutput = 20.5, kClusterBarriers = 535, kLag = 1.17;
 
 std::int64_t divided_up(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -15,6 +23,29 @@ std::int64_t divided_up(std::int64_t a, std::int64_t b) {
 
 int stage_bytes(const LinearWidePlan& plan) {
   return (kRows + plan.tile) * kStep * 2;
+}
+
+/// Cycles that a plan is expected to take.
+double expected(std::int64_t inputs, std::int64_t outputs, const LinearWidePlan& plan,
+                int multiprocessors) {
+  const LinearWideLayout layout = lay_out_linear_wide(inputs, outputs, plan);
+  // Clusters leave multiprocessors empty where a group of them is no multiple.
+  const int usable = plan.split <= 2 ? multiprocessors / plan.split * plan.split
+                                     : multiprocessors * 10 / 11 / plan.split * plan.split;
+  const auto resident = std::clamp<std::int64_t>(kMultiprocessor / layout.shared, 1, 3);
+  const auto waves = static_cast<double>(divided_up(layout.blocks, usable * resident));
+  const auto share = static_cast<double>(divided_up(layout.blocks, usable));
+  const auto steps = divided_up(layout.steps, plan.split);
+  const double bytes = static_cast<double>(steps * stage_bytes(plan));  // of a block
+  const double flying = std::min(static_cast<double>(resident), share) *
+                        (static_cast<double>(std::min<std::int64_t>(plan.stages, steps)) - kLag) *
+                        stage_bytes(plan);
+  const double weights = static_cast<double>(outputs) * static_cast<double>(inputs) * 2;
+  const double streaming = std::max(
+      {weights / kMemory, layout.blocks * bytes / kCache, share * bytes / kFetch,
+       share * bytes / std::max(flying, 1.0) * kLatency,
+       waves * static_cast<double>(steps) * kProducts});
+  return streaming + waves * (kEnd + plan.tile * kOutput + (plan.split > 1 ? kClusterBarriers : 0));
 }
 
 }  // namespace
@@ -40,25 +71,14 @@ LinearWidePlan plan_linear_wide(std::int64_t inputs, std::int64_t outputs, bool 
       return known.plan;
   LinearWidePlan best;
   double least = 0;
-  const auto steps = static_cast<int>(divided_up(inputs, kStep));
+  const auto steps = divided_up(inputs, kStep);
   for (const int tile : kLinearWideTiles)
-      for (const int split : {1, 2, 4, 8}) {
+    for (const int split : {1, 2, 4, 8})
+      for (const int room : kRooms) {
         if (split > steps || (whole_parts && tile % 16 != 0)) continue;
         LinearWidePlan plan{tile, split, 2};
-        plan.stages = std::clamp((kShared - 2048) / stage_bytes(plan), 2, 8);
-        // Clusters leave multiprocessors empty where a group of them is no multiple.
-        const int usable = split <= 2 ? multiprocessors / split * split
-                                      : multiprocessors * 10 / 11 / split * split;
-        const auto blocks = divided_up(outputs, tile) * split;
-        const auto waves = static_cast<double>(divided_up(blocks, 2 * usable));
-        const double stages = static_cast<double>(divided_up(steps, split));
-        const double bytes = stages * stage_bytes(plan);
-        const double weights = static_cast<double>(outputs) * static_cast<double>(inputs) * 2;
-        // Bytes per cycle: memory, L2, one multiprocessor; cycles of a stage and of the sums.
-        const double cycles =
-            std::max({weights / 2300, static_cast<double>(blocks) * bytes / 3100,
-                      2 * waves * bytes / 45, waves * stages * 60}) +
-            waves * (600 + tile * 8 + (split > 1 ? 500 : 0));
+        plan.stages = std::clamp(room / stage_bytes(plan), 2, 12);
+        const double cycles = expected(inputs, outputs, plan, multiprocessors);
         if (least == 0 || cycles < least) best = plan, least = cycles;
       }
   return best;

@@ -46,6 +46,19 @@ __device__ inline void copy_async(std::uint32_t to, const void* from, bool wante
                "r"(wanted ? 16 : 0)
                : "memory");
 }
+/// 8 bytes, always wanted.
+__device__ inline void copy_async_8(std::uint32_t to, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory");
+}
+template <class P>
+__device__ P load_shared_8(std::uint32_t address) {
+  static_assert(sizeof(P) == 8);
+  uint2 v;
+  asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(v.x), "=r"(v.y) : "r"(address) : "memory");
+  P p;
+  memcpy(&p, &v, 8);
+  return p;
+}
 __device__ inline void commit_copies() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }

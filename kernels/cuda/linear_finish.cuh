@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/linear_device.cuh"
 #include "kernels/cuda/math.cuh"
+#include "kernels/linear.hpp"
 
 /// What happens to the sums of a linear layer: the scale of their row, bias, and then y, a step of
 /// the convolution or the residual stream (kernels/linear.hpp).
@@ -31,6 +32,24 @@ struct FinishParams {
   void* next;
   float* next_squares;
 };
+
+inline FinishParams finish_params(const LinearArgs& a) {
+  FinishParams f{};
+  f.bias = a.bias, f.y = a.y.data, f.y_stride = a.y.row_stride;
+  f.rows = static_cast<int>(a.rows), f.outputs = static_cast<int>(a.outputs);
+  f.packed_y = reinterpret_cast<std::uintptr_t>(a.y.data) % 8 == 0 &&
+               (a.rows == 1 || a.y.row_stride % 4 == 0);
+  f.squares = a.scale.squares, f.parts = static_cast<int>(a.scale.parts);
+  f.channels = static_cast<float>(a.scale.channels), f.eps = a.scale.eps;
+  f.conv_first = static_cast<int>(a.conv.first);
+  f.conv_channels = static_cast<int>(a.conv.channels);
+  f.conv_weight = a.conv.weight, f.conv_bias = a.conv.bias, f.conv_state = a.conv.state;
+  f.convolved = a.conv.out.data, f.convolved_stride = a.conv.out.row_stride;
+  f.residual = a.residual.data, f.residual_f32 = a.residual.dtype == DType::f32;
+  f.norm_weight = a.residual.weight, f.next = a.residual.next;
+  f.next_squares = a.residual.squares;
+  return f;
+}
 
 /// What is behind the product, known when compiled: these kernels are short, and code that is not
 /// run still has to be fetched.
@@ -249,6 +268,64 @@ struct Held {
   }
 };
 
+/// The same for a convolution over many rows, where registers would not do: the windows of all items
+/// of a thread, copied to places of its own in shared memory, and the block's taps and offsets.
+template <class T>
+struct HeldWindows {
+  std::uint32_t windows;  ///< [items of a thread][3][threads] of 8 bytes
+  unsigned char* taps;    ///< [outputs of the block] of 8 bytes, then as many offsets
+
+  /// Before finish() the block must meet and the thread wait for its copies.
+  __device__ void load(const FinishParams& p, int rank, int blocks, int first, int wide) const {
+    const int stride = static_cast<int>(blockDim.x), items = wide / 4 * p.rows;
+    const int thread = static_cast<int>(threadIdx.x);
+    std::uint32_t to = windows + thread * 8;
+    for (int i = rank * stride + thread; i < items; i += blocks * stride, to += 3 * stride * 8) {
+      const Item item(p, i, first, wide);
+      if (!item.conv(p)) continue;
+      const T* const state = static_cast<const T*>(p.conv_state) +
+                             static_cast<std::int64_t>(item.row) * 3 * p.conv_channels +
+                             item.channel(p);
+#pragma unroll
+      for (int k = 0; k < 3; ++k) copy_async_8(to + k * stride * 8, state + k * p.conv_channels);
+    }
+    commit_copies();
+    auto* const tap = reinterpret_cast<Pack<T, 4>*>(taps);
+    T* const offset = reinterpret_cast<T*>(tap + wide);
+    for (int n = thread; n < wide; n += stride) {
+      const int channel = first + n - p.conv_first;
+      if (channel < 0 || channel >= p.conv_channels) continue;
+      tap[n] = load_pack<4>(static_cast<const T*>(p.conv_weight) + channel * 4);
+      offset[n] = p.conv_bias != nullptr ? static_cast<const T*>(p.conv_bias)[channel]
+                                         : from_float<T>(0.0F);
+    }
+  }
+  __device__ Extra<T, End::conv> get(const FinishParams& p, const Item& item, int h,
+                                     int wide) const {
+    Extra<T, End::conv> extra{};
+    if (!item.conv(p)) return extra;
+    const int stride = static_cast<int>(blockDim.x);
+    const std::uint32_t from = windows + (h * 3 * stride + static_cast<int>(threadIdx.x)) * 8;
+#pragma unroll
+    for (int k = 0; k < 3; ++k)
+      extra.step.window[k] = load_shared_8<Pack<T, 4>>(from + k * stride * 8);
+    const auto* const tap = reinterpret_cast<const Pack<T, 4>*>(taps);
+#pragma unroll
+    for (int j = 0; j < 4; ++j) extra.step.taps[j] = tap[item.at + j];
+    extra.step.offset = load_pack<4>(reinterpret_cast<const T*>(tap + wide) + item.at);
+    return extra;
+  }
+};
+
+/// Bytes that HeldWindows needs: the windows, then the taps, which are aligned to 8.
+constexpr int held_windows_bytes(int rows, int wide, int blocks, int threads) {
+  const int turns = (wide / 4 * rows + blocks * threads - 1) / (blocks * threads);
+  return turns * 3 * threads * 8;
+}
+constexpr int held_taps_bytes(int wide) {
+  return wide * 10;
+}
+
 /// Brings into the L2 what Held will read and no kernel in flight writes: weights, and the
 /// convolution's state, which the layer's own step of the token before has left.
 template <class T, End kEnd>
@@ -340,6 +417,18 @@ __device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wi
     Extra<T, kEnd> extra;
     extra.load(p, item);
     finish_item<T, kEnd>(p, s, item, extra);
+  }
+}
+
+template <class T>
+__device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wide,
+                       const HeldWindows<T>& held) {
+  const int items = wide / 4 * p.rows, stride = s.blocks * static_cast<int>(blockDim.x);
+  const int lane = threadIdx.x % kWarp;
+  int i = s.rank * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
+  for (int h = 0; i - lane < items; ++h, i += stride) {
+    const Item item(p, i, first, wide);
+    finish_item<T, End::conv>(p, s, item, held.get(p, item, h, wide));
   }
 }
 

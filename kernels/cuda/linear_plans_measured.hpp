@@ -10,14 +10,15 @@ struct MeasuredLinearPlan {
 };
 
 /// The fastest of all plans, launches overlapping, at the models' sizes on an H200 (`linear_plans`,
-/// docs/results/kernels/linear-v3-plans.jsonl).
+/// docs/results/kernels/linear-v4-plans.jsonl, rows 8 to 32 linear-v3-plans.jsonl); those of one row
+/// of the 130m models were chosen between a layer's other kernels.
 inline constexpr MeasuredLinearPlan kMeasuredLinearPlans[] = {
-    {1, 3072, 768, {1, 1, 4, 1}},
-    {1, 80, 1536, {1, 2, 1, 8}},
+    {1, 3072, 768, {1, 2, 4, 1}},
+    {1, 80, 1536, {1, 1, 8, 1}},
     {1, 1536, 48, {2, 2, 1, 1}},
-    {1, 768, 1536, {1, 1, 1, 8}},
+    {1, 768, 1536, {1, 3, 2, 4}},
     {1, 50288, 768, {2, 12, 1, 1}},
-    {1, 3352, 768, {1, 4, 4, 1}},
+    {1, 3352, 768, {1, 2, 4, 1}},
     {1, 10240, 2560, {1, 3, 4, 1}},
     {1, 192, 5120, {2, 1, 4, 8}},
     {1, 5120, 160, {1, 3, 1, 1}},
@@ -45,11 +46,12 @@ struct MeasuredLinearWidePlan {
   LinearWidePlan plan;
 };
 
-/// The same of the wide form, of those that leave room for a block of the next kernel.
+/// The same of the wide form; of those near the fastest, what was best between a layer's other
+/// kernels.
 inline constexpr MeasuredLinearWidePlan kMeasuredLinearWidePlans[] = {
-    {10240, 2560, {80, 2, 6}}, {10576, 2560, {64, 2, 5}}, {192, 5120, {24, 8, 6}},
-    {2560, 5120, {64, 4, 6}},  {50288, 2560, {128, 1, 3}}, {5120, 160, {40, 1, 5}},
-    {3072, 768, {48, 2, 7}},   {80, 1536, {40, 8, 4}},     {768, 1536, {48, 4, 7}},
+    {10240, 2560, {80, 1, 6}}, {10576, 2560, {88, 1, 5}},  {192, 5120, {48, 8, 8}},
+    {2560, 5120, {80, 4, 6}},  {50288, 2560, {128, 1, 3}}, {5120, 160, {40, 1, 5}},
+    {3072, 768, {24, 1, 10}},  {80, 1536, {40, 8, 4}},     {768, 1536, {48, 4, 7}},
     {50288, 768, {128, 1, 3}},
 };
 

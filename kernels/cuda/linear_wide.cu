@@ -9,8 +9,16 @@ namespace {
 
 template <class T, int kTile, linear_detail::End kEnd>
 void launch(const LinearArgs& a, const LinearWidePlan& plan, const Launch& where) {
-  const LinearWideLayout layout = lay_out_linear_wide(a.inputs, a.outputs, plan);
+  using linear_detail::kWideThreads;
+  LinearWideLayout layout = lay_out_linear_wide(a.inputs, a.outputs, plan);
   linear_detail::WideParams p{};
+  if constexpr (kEnd == linear_detail::End::conv) {
+    const int windows = linear_detail::held_windows_bytes(static_cast<int>(a.rows), kTile,
+                                                          plan.split, kWideThreads);
+    p.windows = layout.tail, p.taps = p.windows + windows;
+    const int held = (windows + linear_detail::held_taps_bytes(kTile) + 15) / 16 * 16;
+    layout.tail += held, layout.shared += held;
+  }
   const std::int64_t x_stride = a.rows > 1 ? a.x.row_stride : a.inputs;
   if (!encode_rows(p.weight, a.dtype, a.weight, a.outputs, a.inputs, a.inputs, kTile) ||
       !encode_rows(p.x, a.dtype, a.x.data, a.rows, a.inputs, x_stride, 64))
@@ -22,7 +30,7 @@ void launch(const LinearArgs& a, const LinearWidePlan& plan, const Launch& where
   auto* const kernel = linear_detail::linear_wide_kernel<T, kTile, kEnd>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, layout.shared),
         "linear: shared memory");
-  submit(kernel, layout.blocks, linear_detail::kWideThreads, layout.shared, plan.split, where, p);
+  submit(kernel, layout.blocks, kWideThreads, layout.shared, plan.split, where, p);
 }
 
 template <class T, int kTile>

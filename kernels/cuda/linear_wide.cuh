@@ -17,7 +17,8 @@ constexpr int kWideThreads = 128 + kWarp;
 
 struct WideParams {
   CUtensorMap weight, x;
-  int steps, stages, pitch, tail;  ///< tail: byte offset of the scales and barriers
+  int steps, stages, pitch;
+  int windows, taps, tail;  ///< byte offsets of HeldWindows' and of the scales and barriers
   bool overlap;
   FinishParams finish;
 };
@@ -60,7 +61,12 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
   __syncthreads();
   if (p.overlap) let_next_grid_start();
 
-  Held<T, kEnd, 4> held;
+  auto held = [&] {
+    if constexpr (kEnd == End::conv)
+      return HeldWindows<T>{base + p.windows, block_memory() + (base - memory) + p.taps};
+    else
+      return Held<T, kEnd, 4>{};
+  }();
   if (warp == 4) {
     const auto weights = [&](int i, int stage) {
       sm90::mbarrier_expect(full + stage * 8, kStage);
@@ -77,7 +83,7 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
     if (lane == 0)
       for (int i = 0; i < ahead; ++i) x(i, i);
     __syncwarp();
-    held.load(p.finish, rank, blocks, first, kTile);
+    if constexpr (kEnd != End::plain) held.load(p.finish, rank, blocks, first, kTile);
     if (lane == 0) {
       int stage = 0;
       std::uint32_t parity = 0;
@@ -90,9 +96,12 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
     __syncwarp();
     __syncthreads();
   } else {
-    prefetch_end<T, kEnd>(p.finish, rank, blocks, first, kTile);
+    // The convolution's state is the layer's own: no kernel in flight writes it.
+    if constexpr (kEnd == End::conv) held.load(p.finish, rank, blocks, first, kTile);
+    if constexpr (kEnd == End::residual)
+      prefetch_end<T, kEnd>(p.finish, rank, blocks, first, kTile);
     wait_for_previous_grid();
-    held.load(p.finish, rank, blocks, first, kTile);
+    if constexpr (kEnd == End::residual) held.load(p.finish, rank, blocks, first, kTile);
     scale_many_rows(p.finish, scales);
     float sums[kTile / 2] = {};
     int stage = 0;
@@ -123,11 +132,12 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
           store_pack(table + (row + half * 8) * p.pitch + column + j * 8,
                      Pack<float, 2>{sums[j * 4 + half * 2], sums[j * 4 + half * 2 + 1]});
   }
+  if constexpr (kEnd == End::conv) wait_for_copies<0>();
   if (blocks > 1)
     cluster_barrier();
   else
     __syncthreads();
-  finish<T, kEnd>(p.finish, {base, 0, p.pitch, 1, blocks, rank, scales}, first, kTile, held);
+  finish(p.finish, {base, 0, p.pitch, 1, blocks, rank, scales}, first, kTile, held);
   if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
 #endif
 }

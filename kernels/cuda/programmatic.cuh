@@ -28,16 +28,6 @@ __device__ inline void let_next_grid_start() {
 /// Whether the current device runs code in which the two functions above are instructions.
 bool launches_overlap();
 
-/// Kernels that overlap share multiprocessors, whose memory is divided between L1 and shared for all
-/// of them: a block that needs more of the latter than the running kernel's division has waits until
-/// the multiprocessor is empty. So all of them ask for the same division.
-template <class... Parameters>
-void share_multiprocessors(void (*kernel)(Parameters...)) {
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                             cudaSharedmemCarveoutMaxShared),
-        "shared memory carveout");
-}
-
 /// kernel<<<grid, threads, shared, where.stream>>>(args...), overlapping with the end of the kernel
 /// before it where the caller allows that and it is possible. Throws std::runtime_error naming
 /// `what` when the launch fails.
@@ -54,7 +44,6 @@ void launch_overlapping(const char* what, void (*kernel)(Parameters...), dim3 gr
   config.stream = static_cast<cudaStream_t>(where.stream);
   config.attrs = &attribute;
   config.numAttrs = where.overlap && launches_overlap() ? 1 : 0;
-  if (config.numAttrs > 0) share_multiprocessors(kernel);
   check(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(args)...), what);
 }
 

@@ -19,10 +19,12 @@ __global__ void __launch_bounds__(kThreads, 3)
   const int lane = threadIdx.x % kWarp, group = lane / 4, quarter = lane % 4;
   const int tiles = static_cast<int>(p.channels) / kChannels;
   const int unit = (blockIdx.x * blockDim.x + threadIdx.x) / kWarp;
-  const int first = unit % tiles * kChannels, first_row = unit / tiles * kRows;
+  // The warps of a block have the same channels where they can: the weights come from the L1.
+  const int groups = (static_cast<int>(p.batch) + kRows - 1) / kRows;
+  const int first = unit / groups * kChannels, first_row = unit % groups * kRows;
   const int rank = static_cast<int>(p.rank);
   const int rows = min(kRows, static_cast<int>(p.batch) - first_row);
-  if (rows <= 0) return;  // whole warps
+  if (unit >= tiles * groups) return;  // whole warps
 
   const auto ranks = [&](const T* row, int j) {
     const int k = j * 32 + quarter * 8;

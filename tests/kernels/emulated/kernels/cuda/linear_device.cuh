@@ -146,6 +146,18 @@ inline void copy_async(std::uint32_t to, const void* from, bool wanted) {
   std::memset(machine.at(machine.block(), to, 16), 0xff, 16);
   machine.self().copies.back().push_back({to, wanted ? from : nullptr, 16});
 }
+inline void copy_async_8(std::uint32_t to, const void* from) {
+  auto& machine = Machine::get();
+  if (reinterpret_cast<std::uintptr_t>(from) % 8 != 0) machine.fail("unaligned copy");
+  std::memset(machine.at(machine.block(), to, 8), 0xff, 8);
+  machine.self().copies.back().push_back({to, from, 8});
+}
+template <class P>
+P load_shared_8(std::uint32_t address) {
+  P p;
+  std::memcpy(&p, Machine::get().at(Machine::get().block(), address, 8), 8);
+  return p;
+}
 inline void commit_copies() {
   Machine::get().self().copies.emplace_back();
 }
