@@ -13,18 +13,18 @@ std::int64_t divided_up(std::int64_t a, std::int64_t b) {
 }
 
 /// Rates of a Hopper device, fitted to all plans measured at the models' sizes
-/// (docs/results/kernels/linear-v3-plans.jsonl). Bytes per cycle: memory and L2 of the whole device,
-/// L2, shared memory and the exchange of sums of one multiprocessor.
+/// (docs/results/kernels/linear-v3-plans.jsonl). Bytes per cycle: memory and L2 of the whole
+/// device, L2, shared memory and the exchange of sums of one multiprocessor.
 constexpr double kMemory = 1646, kCache = 2612, kFetch = 23.6, kShared = 91.6, kExchange = 16.5;
-/// Cycles: a launch, a latency, a cluster's barriers, a block's start, a warp's step and each of its
-/// products with eight rows.
+/// Cycles: a launch, a latency, a cluster's barriers, a block's start, a warp's step and each of
+/// its products with eight rows.
 constexpr double kLaunch = 2998, kLatency = 460, kClusterBarriers = 149, kBlock = 327, kStep = 233,
                  kProduct = 8.1;
 /// x arrives later than its bytes say.
 constexpr double kLate = 1.34;
 
-/// Multiprocessors that blocks in clusters of this size fill: those of a group on the die that is no
-/// multiple of the cluster stay empty.
+/// Multiprocessors that blocks in clusters of this size fill: those of a group on the die that is
+/// no multiple of the cluster stay empty.
 int usable(const LinearDevice& device, int split) {
   if (split <= 2) return device.multiprocessors / split * split;
   return device.multiprocessors * 10 / 11 / split * split;
@@ -48,8 +48,8 @@ double expected(std::int64_t rows, std::int64_t inputs, std::int64_t outputs,
   const double turns = std::ceil(steps / plan.along);
   const double ahead = std::min(static_cast<double>(linear_depth(plan.tiles) - 1), turns);
   const double flying = ahead * linear_step_bytes(plan.tiles) * layout.threads / 32 * together;
-  const double operands = share * plan.across * steps *
-                          (2 * linear_step_bytes(plan.tiles) + row_tiles * 512) / kShared;
+  const double operands =
+      share * plan.across * steps * (2 * linear_step_bytes(plan.tiles) + row_tiles * 512) / kShared;
   const double chain = share / together * turns * (kStep + kProduct * row_tiles * plan.tiles);
   const double streaming =
       std::max({weights / kMemory, layout.blocks * bytes / kCache, share * bytes / kFetch,

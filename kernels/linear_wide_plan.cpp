@@ -12,8 +12,8 @@ constexpr int kRooms[] = {56 << 10, 74 << 10, 110 << 10};
 
 /// Rates of a Hopper device, fitted to all plans measured at the models' sizes
 /// (docs/results/kernels/linear-v4-wide-plans.jsonl): bytes per cycle of memory, the L2 and one
-/// multiprocessor; cycles of a latency, a stage's products, a block's end, each of its outputs and a
-/// cluster's barriers; stages that are not in flight.
+/// multiprocessor; cycles of a latency, a stage's products, a block's end, each of its outputs and
+/// a cluster's barriers; stages that are not in flight.
 constexpr double kMemory = 2210, kCache = 5580, kFetch = 47.1, kLatency = 2410, kProducts = 52.3,
                  kEnd = 2450, kOutput = 20.5, kClusterBarriers = 535, kLag = 1.17;
 
@@ -41,10 +41,10 @@ double expected(std::int64_t inputs, std::int64_t outputs, const LinearWidePlan&
                         (static_cast<double>(std::min<std::int64_t>(plan.stages, steps)) - kLag) *
                         stage_bytes(plan);
   const double weights = static_cast<double>(outputs) * static_cast<double>(inputs) * 2;
-  const double streaming = std::max(
-      {weights / kMemory, layout.blocks * bytes / kCache, share * bytes / kFetch,
-       share * bytes / std::max(flying, 1.0) * kLatency,
-       waves * static_cast<double>(steps) * kProducts});
+  const double streaming =
+      std::max({weights / kMemory, layout.blocks * bytes / kCache, share * bytes / kFetch,
+                share * bytes / std::max(flying, 1.0) * kLatency,
+                waves * static_cast<double>(steps) * kProducts});
   return streaming + waves * (kEnd + plan.tile * kOutput + (plan.split > 1 ? kClusterBarriers : 0));
 }
 

@@ -63,9 +63,9 @@ void selective_scan(const SelectiveScanArgs& args, const Launch& launch) {
 void selective_state_update(const SelectiveStateUpdateArgs& args, const Launch& launch) {
   validate(args);
   if (launch.device == Device::cpu) return cpu::selective_state_update(args, launch.threads);
-  SSMPROF_CUDA_CALL("selective_state_update",
-                    args.rank > 0 ? cuda::selective_step(args, launch)
-                                  : cuda::selective_state_update(args, launch));
+  SSMPROF_CUDA_CALL("selective_state_update", args.rank > 0
+                                                  ? cuda::selective_step(args, launch)
+                                                  : cuda::selective_state_update(args, launch));
 }
 
 Cost cost_of(const SelectiveScanArgs& a) {

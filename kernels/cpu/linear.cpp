@@ -13,8 +13,8 @@ float scale_of(const LinearArgs& a, std::int64_t m) {
   if (a.scale.squares == nullptr) return 1.0F;
   double sum = 0.0;
   for (std::int64_t p = 0; p < a.scale.parts; ++p) sum += a.scale.squares[m * a.scale.parts + p];
-  return static_cast<float>(
-      1.0 / std::sqrt(sum / static_cast<double>(a.scale.channels) + a.scale.eps));
+  return static_cast<float>(1.0 /
+                            std::sqrt(sum / static_cast<double>(a.scale.channels) + a.scale.eps));
 }
 
 /// Output n of row m through its channel's window, which moves on.

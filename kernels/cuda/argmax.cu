@@ -52,8 +52,7 @@ __global__ void __launch_bounds__(kThreads) argmax_kernel(const ArgmaxArgs a) {
   if (rank == 0 && threadIdx.x == 0) {
     for (int b = 0; b < blocks; ++b) {
       const float4 words = load_cluster(shared_address(found), b);
-      best = max(best, static_cast<Key>(__float_as_uint(words.y)) << 32 |
-                           __float_as_uint(words.x));
+      best = max(best, static_cast<Key>(__float_as_uint(words.y)) << 32 | __float_as_uint(words.x));
     }
     a.out[row] = static_cast<std::int64_t>(~static_cast<std::uint32_t>(best));
   }
@@ -70,8 +69,8 @@ void argmax(const ArgmaxArgs& args, const Launch& where) {
     const bool packed =
         args.columns % V == 0 &&
         rows_aligned(args.x.data, 0, args.rows > 1 ? args.x.row_stride : 0, sizeof(T), 16);
-    submit(packed ? argmax_kernel<T, V> : argmax_kernel<T, 1>,
-           static_cast<int>(args.rows) * blocks, kThreads, 0, blocks, where, args);
+    submit(packed ? argmax_kernel<T, V> : argmax_kernel<T, 1>, static_cast<int>(args.rows) * blocks,
+           kThreads, 0, blocks, where, args);
   });
 }
 

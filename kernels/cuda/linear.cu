@@ -43,9 +43,7 @@ LinearPlan known_plan(const LinearArgs& a) {
 
 /// Whether what the end of the layer reads and writes can be moved in fours.
 bool ends_in_fours(const LinearArgs& a) {
-  const auto aligned = [](const void* p) {
-    return reinterpret_cast<std::uintptr_t>(p) % 8 == 0;
-  };
+  const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 8 == 0; };
   return aligned(a.conv.weight) && aligned(a.conv.bias) && aligned(a.conv.state) &&
          rows_aligned(a.conv.out.data, 0, a.rows > 1 ? a.conv.out.row_stride : 0, 2, 8) &&
          reinterpret_cast<std::uintptr_t>(a.residual.data) % 16 == 0 &&
@@ -111,8 +109,9 @@ void linear(const LinearArgs& args, const LinearPlan& plan, const Launch& where)
 void linear(const LinearArgs& args, const Launch& where) {
   if (streams(args) && ends_in_fours(args)) {
     if (args.rows > kLinearStreamed && launches_overlap())
-      return linear(args, plan_linear_wide(args.inputs, args.outputs, args.residual.data != nullptr,
-                                           multiprocessors()),
+      return linear(args,
+                    plan_linear_wide(args.inputs, args.outputs, args.residual.data != nullptr,
+                                     multiprocessors()),
                     where);
     return linear(args, known_plan(args), where);
   }

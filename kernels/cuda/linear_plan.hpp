@@ -44,11 +44,11 @@ inline constexpr int kLinearScales = 64 * 4;  ///< bytes of the rows' scales
 /// Shared memory: the warps' queues, x; later the sums of all warps in their place. Behind both the
 /// rows' scales and a barrier: what has been a barrier must not be written to as memory.
 struct LinearLayout {
-  int steps = 0;   ///< of all inputs
-  int queue = 0;   ///< steps that a warp's queue holds, at most linear_depth()
-  int x_at = 0;    ///< byte offset of x
-  int chunk = 0;   ///< steps of x held at once; 0: the plan does not fit
-  int pitch = 0;   ///< bytes between rows of x: 16 modulo 128, so that eight lie in distinct banks
+  int steps = 0;  ///< of all inputs
+  int queue = 0;  ///< steps that a warp's queue holds, at most linear_depth()
+  int x_at = 0;   ///< byte offset of x
+  int chunk = 0;  ///< steps of x held at once; 0: the plan does not fit
+  int pitch = 0;  ///< bytes between rows of x: 16 modulo 128, so that eight lie in distinct banks
   int scales_at = 0;
   int shared = 0;  ///< bytes
   int blocks = 0, threads = 0;
@@ -78,8 +78,9 @@ struct LinearWidePlan {
 
 struct LinearWideLayout {
   int steps = 0;  ///< of 64 inputs
-  int pitch = 0;  ///< of a row of sums, in floats: 8 modulo 32, so that stores of pairs do not collide
-  int tail = 0;   ///< byte offset of scales and barriers, behind stages and sums
+  int pitch =
+      0;  ///< of a row of sums, in floats: 8 modulo 32, so that stores of pairs do not collide
+  int tail = 0;  ///< byte offset of scales and barriers, behind stages and sums
   int shared = 0;
   int blocks = 0;
 };

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/linear_device.cuh"
-#include "kernels/cuda/linear_finish.cuh"
+#include "kernels/cuda/linear_end.cuh"
 #include "kernels/cuda/linear_plan.hpp"
 #include "kernels/cuda/programmatic.cuh"
 
@@ -27,8 +27,8 @@ struct Params {
   FinishParams finish;
 };
 
-/// x of the steps [from, to) into shared memory, zeros behind the last input. All threads; they meet
-/// when it is there, and the copy engine's work is waited for by wait_for_x().
+/// x of the steps [from, to) into shared memory, zeros behind the last input. All threads; they
+/// meet when it is there, and the copy engine's work is waited for by wait_for_x().
 template <class T>
 __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrier, int from,
                        int to) {
@@ -56,8 +56,7 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
   if (p.rows == 1) {
 #pragma unroll 2
     for (int i = threadIdx.x; i < items; i += blockDim.x)
-      store_shared(x_at + i * 16,
-                   i < given ? *reinterpret_cast<const uint4*>(x + i * 8) : uint4{});
+      store_shared(x_at + i * 16, i < given ? *reinterpret_cast<const uint4*>(x + i * 8) : uint4{});
     return;
   }
 #pragma unroll 4
@@ -122,7 +121,7 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
 #endif
   if (p.overlap) let_next_grid_start();
   wait_for_previous_grid();
-  Held<T, kEnd, 1> held;
+  Held<T, kEnd, NT == 1 ? 1 : 0> held;  // with many rows the sums need the registers
   held.load(p.finish, rank, blocks, first, wide);
 
   float sum[MT][NT][4] = {}, beside[MT][4] = {};

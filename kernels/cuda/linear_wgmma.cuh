@@ -16,37 +16,31 @@ namespace ssmprof::kernels::cuda::linear_detail {
 #define SSMPROF_LIST40 SSMPROF_LIST32 ",%32,%33,%34,%35,%36,%37,%38,%39"
 #define SSMPROF_LIST44 SSMPROF_LIST40 ",%40,%41,%42,%43"
 #define SSMPROF_LIST48 SSMPROF_LIST44 ",%44,%45,%46,%47"
-#define SSMPROF_LIST64 SSMPROF_LIST48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define SSMPROF_LIST64 \
+  SSMPROF_LIST48 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define SSMPROF_FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define SSMPROF_SUMS12 \
-  SSMPROF_FOUR(0), SSMPROF_FOUR(4), SSMPROF_FOUR(8)
-#define SSMPROF_SUMS20 SSMPROF_SUMS12, \
-  SSMPROF_FOUR(12), SSMPROF_FOUR(16)
-#define SSMPROF_SUMS24 SSMPROF_SUMS20, \
-  SSMPROF_FOUR(20)
-#define SSMPROF_SUMS32 SSMPROF_SUMS24, \
-  SSMPROF_FOUR(24), SSMPROF_FOUR(28)
-#define SSMPROF_SUMS40 SSMPROF_SUMS32, \
-  SSMPROF_FOUR(32), SSMPROF_FOUR(36)
-#define SSMPROF_SUMS44 SSMPROF_SUMS40, \
-  SSMPROF_FOUR(40)
-#define SSMPROF_SUMS48 SSMPROF_SUMS44, \
-  SSMPROF_FOUR(44)
-#define SSMPROF_SUMS64 SSMPROF_SUMS48, \
-  SSMPROF_FOUR(48), SSMPROF_FOUR(52), SSMPROF_FOUR(56), SSMPROF_FOUR(60)
-#define SSMPROF_WGMMA(N, TYPE, HALF, A, B)                                               \
+#define SSMPROF_SUMS12 SSMPROF_FOUR(0), SSMPROF_FOUR(4), SSMPROF_FOUR(8)
+#define SSMPROF_SUMS20 SSMPROF_SUMS12, SSMPROF_FOUR(12), SSMPROF_FOUR(16)
+#define SSMPROF_SUMS24 SSMPROF_SUMS20, SSMPROF_FOUR(20)
+#define SSMPROF_SUMS32 SSMPROF_SUMS24, SSMPROF_FOUR(24), SSMPROF_FOUR(28)
+#define SSMPROF_SUMS40 SSMPROF_SUMS32, SSMPROF_FOUR(32), SSMPROF_FOUR(36)
+#define SSMPROF_SUMS44 SSMPROF_SUMS40, SSMPROF_FOUR(40)
+#define SSMPROF_SUMS48 SSMPROF_SUMS44, SSMPROF_FOUR(44)
+#define SSMPROF_SUMS64 \
+  SSMPROF_SUMS48, SSMPROF_FOUR(48), SSMPROF_FOUR(52), SSMPROF_FOUR(56), SSMPROF_FOUR(60)
+#define SSMPROF_WGMMA(N, TYPE, HALF, A, B)                                                    \
   asm volatile("{\n.reg .pred p;\nsetp.eq.b32 p, 0, 0;\nwgmma.mma_async.sync.aligned.m64n" #N \
-               "k16.f32." TYPE "." TYPE " {" SSMPROF_LIST##HALF "}, %" #A ", %" #B        \
-               ", p, 1, 1, 0, 0;\n}"                                                     \
-               : SSMPROF_SUMS##HALF                                                      \
-               : "l"(a), "l"(b)                                                          \
+               "k16.f32." TYPE "." TYPE " {" SSMPROF_LIST##HALF "}, %" #A ", %" #B            \
+                                                                ", p, 1, 1, 0, 0;\n}"         \
+               : SSMPROF_SUMS##HALF                                                           \
+               : "l"(a), "l"(b)                                                               \
                : "memory")
-#define SSMPROF_WGMMA_TYPES(N, HALF, A, B)              \
-  if constexpr (kN == N) {                              \
-    if constexpr (std::is_same_v<T, __nv_bfloat16>)     \
-      SSMPROF_WGMMA(N, "bf16", HALF, A, B);             \
-    else                                                \
-      SSMPROF_WGMMA(N, "f16", HALF, A, B);              \
+#define SSMPROF_WGMMA_TYPES(N, HALF, A, B)          \
+  if constexpr (kN == N) {                          \
+    if constexpr (std::is_same_v<T, __nv_bfloat16>) \
+      SSMPROF_WGMMA(N, "bf16", HALF, A, B);         \
+    else                                            \
+      SSMPROF_WGMMA(N, "f16", HALF, A, B);          \
   }
 
 template <class T, int kN>

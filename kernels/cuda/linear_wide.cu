@@ -1,7 +1,6 @@
-#include "kernels/cuda/linear_wide.cuh"
-
 #include "kernels/cuda/linear.hpp"
 #include "kernels/cuda/linear_launch.cuh"
+#include "kernels/cuda/linear_wide.cuh"
 #include "kernels/cuda/tensor_map.hpp"
 
 namespace ssmprof::kernels::cuda {

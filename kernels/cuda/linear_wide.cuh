@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cuda/linear_finish.cuh"
+#include "kernels/cuda/linear_end.cuh"
 #include "kernels/cuda/linear_plan.hpp"
 #include "kernels/cuda/linear_wgmma.cuh"
 #include "kernels/cuda/programmatic.cuh"
@@ -34,7 +34,8 @@ __device__ inline void copy_box(std::uint32_t to, const CUtensorMap* map, std::u
 
 /// A warpgroup with kTile outputs, and the copying warp.
 template <class T, int kTile, End kEnd>
-__global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_constant__ WideParams p) {
+__global__ void __launch_bounds__(kWideThreads)
+    linear_wide_kernel(const __grid_constant__ WideParams p) {
 #if __CUDA_ARCH__ >= 900
   constexpr int kStage = kWideX + kTile * 128;
   const std::uint32_t memory = shared_address(block_memory());
@@ -70,8 +71,8 @@ __global__ void __launch_bounds__(kWideThreads) linear_wide_kernel(const __grid_
   if (warp == 4) {
     const auto weights = [&](int i, int stage) {
       sm90::mbarrier_expect(full + stage * 8, kStage);
-      copy_box(base + stage * kStage + kWideX, &p.weight, full + stage * 8,
-               (begin + i) * kWideStep, first);
+      copy_box(base + stage * kStage + kWideX, &p.weight, full + stage * 8, (begin + i) * kWideStep,
+               first);
     };
     const auto x = [&](int i, int stage) {
       copy_box(base + stage * kStage, &p.x, full + stage * 8, (begin + i) * kWideStep, 0);

@@ -38,9 +38,9 @@ __global__ void __launch_bounds__(kThreads, 3)
     low[j] = ranks(weight, j);
     high[j] = ranks(weight + 8 * rank, j);
   }
-  S* const state =
-      static_cast<S*>(p.ssm_state) +
-      (static_cast<std::int64_t>(first_row) * p.channels + first + group) * kState + quarter * 4;
+  S* const state = static_cast<S*>(p.ssm_state) +
+                   (static_cast<std::int64_t>(first_row) * p.channels + first + group) * kState +
+                   quarter * 4;
   const auto place = [&](int b, int half) {
     return state + (static_cast<std::int64_t>(b) * p.channels + half * 8) * kState;
   };

@@ -68,9 +68,8 @@ __global__ void __launch_bounds__(kWarps * 32)
   wait_for_previous_grid();
   let_next_grid_start();
   if (!a.state_settled) load_rows();
-  const float dt =
-      transform(to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]),
-                dt_bias);
+  const float dt = transform(
+      to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]), dt_bias);
   const float em = expm1f(dt * decay);
   float b[K][V], c[K][V];
 #pragma unroll
@@ -138,7 +137,8 @@ __global__ void __launch_bounds__(kWarps * 32)
 int rows_per_block(const SsdStateUpdateArgs& a) {
   std::int64_t rows = a.head_dim;
   const int least = a.norm_weight != nullptr ? 2 * static_cast<int>(kSsdPart) : 8;
-  while (rows % least == 0 && rows > 16 && a.batch * a.heads * (a.head_dim / rows) < 132 * 4) rows /= 2;
+  while (rows % least == 0 && rows > 16 && a.batch * a.heads * (a.head_dim / rows) < 132 * 4)
+    rows /= 2;
   return static_cast<int>(rows);
 }
 
@@ -153,7 +153,8 @@ void launch(const SsdStateUpdateArgs& args, const Launch& where) {
     move(p.x), move(p.b), move(p.c), move(p.dt), move(p.z);
     p.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
     p.ssm_state = static_cast<S*>(args.ssm_state) + u * args.heads * args.head_dim * args.state;
-    if (args.squares != nullptr) p.squares = args.squares + u * args.heads * args.head_dim / kSsdPart;
+    if (args.squares != nullptr)
+      p.squares = args.squares + u * args.heads * args.head_dim / kSsdPart;
     const int rows = rows_per_block(p);
     const dim3 grid(static_cast<unsigned>(args.heads * args.head_dim / rows),
                     static_cast<unsigned>(p.batch));

@@ -1,6 +1,6 @@
-#include "kernels/cuda/tensor_map.hpp"
-
 #include <cuda_runtime.h>
+
+#include "kernels/cuda/tensor_map.hpp"
 
 namespace ssmprof::kernels::cuda {
 namespace {
@@ -31,8 +31,8 @@ bool encode_rows(CUtensorMap& map, DType dtype, const void* data, std::int64_t c
   const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(width), static_cast<cuuint64_t>(count)};
   const cuuint64_t strides[1] = {static_cast<cuuint64_t>(stride * 2)};
   const cuuint32_t boxes[2] = {64, static_cast<cuuint32_t>(box)}, steps[2] = {1, 1};
-  const auto type = dtype == DType::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                                         : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+  const auto type =
+      dtype == DType::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
   return encode(&map, type, 2, const_cast<void*>(data), sizes, strides, boxes, steps,
                 CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
                 CU_TENSOR_MAP_L2_PROMOTION_L2_256B,

@@ -33,9 +33,8 @@ struct FusedLinearCase {
     });
     if (s.bias) bias = Array(s.dtype, s.outputs).fill(normal);
     if (s.parts > 0)
-      squares = Array(DType::f32, s.rows * s.parts).fill([&](auto) {
-        return random.uniform(0.1, 4.0);
-      });
+      squares =
+          Array(DType::f32, s.rows * s.parts).fill([&](auto) { return random.uniform(0.1, 4.0); });
     if (!s.residual) y = RowArray(s.dtype, 1, s.rows, s.outputs, 4);
     if (s.conv_channels > 0) {
       convolved = RowArray(s.dtype, 1, s.rows, s.conv_channels, 4);
@@ -84,8 +83,7 @@ struct FusedLinearCase {
       for (std::int64_t n = 0; n < shape.outputs; ++n) {
         double v = 0;
         for (std::int64_t k = 0; k < shape.inputs; ++k)
-          v += row[static_cast<std::size_t>(k)] *
-               w[static_cast<std::size_t>(n * shape.inputs + k)];
+          v += row[static_cast<std::size_t>(k)] * w[static_cast<std::size_t>(n * shape.inputs + k)];
         values.push_back(v * scale + (shape.bias ? bias.get(n) : 0.0));
       }
     }
@@ -132,8 +130,8 @@ void check_fused_linear(const FusedLinearShape& shape, const Run& run) {
       CHECK(std::isnan(test.y.array.get(test.y.index(0, m, n))));
       const auto at = [&](std::int64_t k) { return (m * 3 + k) * channels + channel; };
       got.push_back(test.conv_state.get(at(2)));
-      double sum = before.conv_bias.get(channel) + before.conv_weight.get(channel * 4 + 3) *
-                                                       test.conv_state.get(at(2));
+      double sum = before.conv_bias.get(channel) +
+                   before.conv_weight.get(channel * 4 + 3) * test.conv_state.get(at(2));
       for (std::int64_t k = 0; k < 3; ++k)
         sum += before.conv_weight.get(channel * 4 + k) * before.conv_state.get(at(k));
       convolved.push_back(sum / (1 + std::exp(-sum)));

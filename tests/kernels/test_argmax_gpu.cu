@@ -15,8 +15,8 @@ TEST_CASE("the GPU finds the first of the largest values") {
         const ConstRows rows = test.x.view(static_cast<const void*>(place(test.x.array)));
         argmax({dtype, 7, columns, rows, out}, on_gpu());
         std::vector<std::int64_t> got(test.expected.size());
-        cuda_ok(cudaMemcpy(got.data(), out, got.size() * sizeof(std::int64_t),
-                           cudaMemcpyDeviceToHost));
+        cuda_ok(
+            cudaMemcpy(got.data(), out, got.size() * sizeof(std::int64_t), cudaMemcpyDeviceToHost));
         cudaFree(out);
         INFO(name_of(dtype) << " columns " << columns << " gap " << gap);
         CHECK(got == test.expected);

@@ -65,11 +65,9 @@ TEST_CASE("a fused linear layer's cost is its formula") {
   CHECK(cost_of(a) == Cost{product + 96, 3, weights + 48, 192});
   a.conv.channels = 8, a.conv.state = &one;
   // 4 taps of 8 channels, SiLU; weights and state in, state out, as many outputs as before.
-  CHECK(cost_of(a) ==
-        Cost{product + 96 + 192, 3 + 48, weights + 48 + 2 * (32 + 72), 192 + 2 * 72});
+  CHECK(cost_of(a) == Cost{product + 96 + 192, 3 + 48, weights + 48 + 2 * (32 + 72), 192 + 2 * 72});
   a.conv = {}, a.residual.data = &one;
-  CHECK(cost_of(a) ==
-        Cost{product + 96 + 384, 3, weights + 48 + 384 + 64, 192 + 384 + 3 * 2 * 4});
+  CHECK(cost_of(a) == Cost{product + 96 + 384, 3, weights + 48 + 384 + 64, 192 + 384 + 3 * 2 * 4});
 }
 
 TEST_CASE("the CPU step with dt_proj inside equals fp64") {
@@ -87,8 +85,7 @@ TEST_CASE("the CPU step of Mamba-2 with the norm's sums equals fp64") {
   for (const DType dtype : {DType::f32, DType::bf16})
     check_step_with_norm(
         {.dtype = dtype, .batch = 2, .heads = 3, .head_dim = 32, .state = 20, .gate = true},
-        dtype == DType::f32 ? 1e-5 : 4e-3,
-        [](SsdStepCase& test, Array& weight, Array& squares) {
+        dtype == DType::f32 ? 1e-5 : 4e-3, [](SsdStepCase& test, Array& weight, Array& squares) {
           SsdStateUpdateArgs args = test.args(host_place);
           args.norm_weight = weight.data();
           args.squares = static_cast<float*>(squares.data());

@@ -26,8 +26,9 @@ struct Case {
 
 template <class T, int NT, int MT>
 void launch(const cuda::linear_detail::Params& p, const cuda::LinearLayout& layout, int cluster) {
-  emulated::Machine::get().run(layout.blocks, layout.threads, layout.shared, cluster,
-                               [p] { cuda::linear_detail::linear_stream_kernel<T, NT, MT, cuda::linear_detail::End::plain>(p); });
+  emulated::Machine::get().run(layout.blocks, layout.threads, layout.shared, cluster, [p] {
+    cuda::linear_detail::linear_stream_kernel<T, NT, MT, cuda::linear_detail::End::plain>(p);
+  });
 }
 
 template <class T, int MT>
@@ -144,8 +145,7 @@ void finish_kernel(const cuda::linear_detail::FinishParams& p, const float* prod
   if (cuda::threadIdx.x < 128) detail::scale_many_rows(p, scales);
   for (int i = cuda::threadIdx.x; i < p.rows * wide; i += machine.threads()) {
     const int row = i / wide, n = first + i % wide;
-    sums[row * pitch + i % wide] =
-        rank == 0 && n < p.outputs ? product[row * p.outputs + n] : 0.0F;
+    sums[row * pitch + i % wide] = rank == 0 && n < p.outputs ? product[row * p.outputs + n] : 0.0F;
   }
   cuda::wait_for_copies<0>();
   cuda::cluster_barrier();
@@ -168,8 +168,7 @@ void check_finish(const cases::FusedLinearShape& shape, int wide, int split) {
     bare.shape.parts = 0, bare.shape.bias = false;
     std::vector<float> product;
     for (const double v : bare.product()) product.push_back(static_cast<float>(v));
-    const int windows =
-        cuda::linear_detail::held_windows_bytes(p.rows, wide, split, kThreads);
+    const int windows = cuda::linear_detail::held_windows_bytes(p.rows, wide, split, kThreads);
     const int shared = p.rows * (wide + 4) * 4 + 256 + windows +
                        (cuda::linear_detail::held_taps_bytes(wide) + 15) / 16 * 16;
     const int blocks = (p.outputs + wide - 1) / wide * split;

@@ -225,15 +225,15 @@ StepLinearResult CheckedOps::linear_step(const StepLinearCall& call) {
   const at::Tensor newest = call.conv_state.narrow(1, taps - 1, 1);
   Norms product, shifted;
   product.add(newest.squeeze(1), expected.narrow(1, first, channels), newest.scalar_type());
-  for (const auto& [at, count] : {std::pair{std::int64_t{0}, first},
-                                  std::pair{after, expected.size(1) - after}}) {
+  for (const auto& [at, count] :
+       {std::pair{std::int64_t{0}, first}, std::pair{after, expected.size(1) - after}}) {
     if (count == 0) continue;
     product.add(result.y.narrow(1, at, count), expected.narrow(1, at, count),
                 result.y.scalar_type());
   }
   record("output", product, limit_of(result.y.scalar_type(), /*library=*/false));
-  shifted.add(call.conv_state.narrow(1, 0, taps - 1),
-              before.narrow(1, 1, taps - 1).to(at::kDouble), call.conv_state.scalar_type());
+  shifted.add(call.conv_state.narrow(1, 0, taps - 1), before.narrow(1, 1, taps - 1).to(at::kDouble),
+              call.conv_state.scalar_type());
   record("state", shifted, 0.0);
   ConvCall step;
   step.x = newest, step.weight = call.conv_weight, step.bias = call.conv_bias;

@@ -50,8 +50,7 @@ class CheckedOps : public ForwardingOps, public RangeObserver {
                         at::Tensor (Ops::*operation)(const Call&), at::ScalarType state_type);
   at::Tensor checked_conv(const ConvCall& call, at::Tensor (Ops::*operation)(const ConvCall&));
   /// Held against the limit of `type`: the result's, or a coarser one that its sums are formed in.
-  void judge_stream(const StepStream& stream, const at::Tensor& sum,
-                    const at::Tensor& norm_weight);
+  void judge_stream(const StepStream& stream, const at::Tensor& sum, const at::Tensor& norm_weight);
   void judge(const char* what, const at::Tensor& got, const at::Tensor& expected,
              at::ScalarType type);
   void record(const char* what, const Norms& norms, std::optional<double> limit);

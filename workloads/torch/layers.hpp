@@ -20,8 +20,8 @@ struct LayerState {
 /// One forward pass over [batch, length] tokens.
 struct Pass {
   std::int64_t batch = 0, length = 0;
-  bool from_state = false;  ///< continue from the layers' states; else from zero
-  bool fused = false;       ///< native backend with fusion
+  bool from_state = false;              ///< continue from the layers' states; else from zero
+  bool fused = false;                   ///< native backend with fusion
   StepFusion steps = StepFusion::none;  ///< of decode steps
   Logits logits = Logits::last;
   RangeObserver* observer = nullptr;

@@ -118,7 +118,8 @@ class Mamba1Block : public Block {
     }
     {
       const auto range = pass.leaf(layer_, Component::scan);
-      y = ops_.scan_step(step_call(in.convolved, parameters, in.y.narrow(1, inner_, inner_), state));
+      y = ops_.scan_step(
+          step_call(in.convolved, parameters, in.y.narrow(1, inner_, inner_), state));
       parameters.reset(), in.convolved.reset();
     }
     const auto range = pass.leaf(layer_, Component::out_proj);

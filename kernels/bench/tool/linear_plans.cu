@@ -176,9 +176,8 @@ class Bench {
           {plan, time(a, plan, each, launches, false), time(a, plan, each, launches, true)});
       file << "{\"rows\":" << size.rows << ",\"outputs\":" << size.outputs
            << ",\"inputs\":" << size.inputs << ",\"tile\":" << plan.tile
-           << ",\"split\":" << plan.split
-           << ",\"stages\":" << plan.stages << ",\"chosen\":" << (all.size() == 1)
-           << ",\"us_apart\":" << all.back().apart
+           << ",\"split\":" << plan.split << ",\"stages\":" << plan.stages
+           << ",\"chosen\":" << (all.size() == 1) << ",\"us_apart\":" << all.back().apart
            << ",\"us_overlapping\":" << all.back().overlapping << "}\n";
     };
     time_plan(chosen);
