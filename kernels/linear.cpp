@@ -45,9 +45,9 @@ void linear(const LinearArgs& args, const Launch& launch) {
 
 bool linear_pays(const LinearArgs& a, const Launch& launch) {
   if (a.rows > kLinearRows || a.dtype == DType::f32) return false;
-  if (a.rows > 8) return launch.overlap;
-  const std::int64_t weights = a.outputs * a.inputs;
-  return launch.overlap || weights < (std::int64_t{20} << 20) || a.outputs > 32768;
+  const std::int64_t weights = a.outputs * a.inputs, some = std::int64_t{20} << 20;
+  if (a.rows > 8) return launch.overlap && weights < some;
+  return launch.overlap || weights < some || a.outputs > 32768;
 }
 
 Cost cost_of(const LinearArgs& a) {

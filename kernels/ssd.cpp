@@ -50,8 +50,6 @@ void validate(const SsdStateUpdateArgs& a) {
   check.given(a.ssm_state, "ssm_state");
   if (a.norm_weight == nullptr) return;
   check.given(a.squares, "squares");
-  check.require(a.head_dim % kSsdPart == 0, "head_dim",
-                "must be a multiple of " + std::to_string(kSsdPart) + " with squares");
 }
 
 }  // namespace
@@ -70,6 +68,12 @@ void ssd(const SsdArgs& args, const Launch& launch) {
   validate(args, launch.device);
   if (launch.device == Device::cpu) return cpu::ssd(args, launch.threads);
   SSMPROF_CUDA_CALL("ssd", cuda::ssd(args, launch));
+}
+
+std::int64_t ssd_step_rows(std::int64_t batch, std::int64_t heads, std::int64_t head_dim) {
+  std::int64_t rows = head_dim;
+  while (rows % 8 == 0 && rows > 16 && batch * heads * (head_dim / rows) < 132 * 4) rows /= 2;
+  return rows;
 }
 
 void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch) {
@@ -123,7 +127,8 @@ Cost cost_of(const SsdStateUpdateArgs& a) {
   if (a.norm_weight != nullptr) {
     cost.flops += 3 * batch * inner;
     cost.bytes_read += s * inner;
-    cost.bytes_written += batch * inner / kSsdPart * sizeof(float);
+    const std::uint64_t rows = u64(ssd_step_rows(a.batch, a.heads, a.head_dim));
+    cost.bytes_written += batch * (inner / rows) * sizeof(float);
   }
   return cost;
 }

@@ -67,16 +67,17 @@ struct SsdStateUpdateArgs {
   void* ssm_state = nullptr;  ///< [batch, heads, head_dim, state]
   Rows out;
   /// For an RMSNorm over a whole row whose scale is applied later: out · norm_weight in the type of
-  /// x, and sums of squares of out. Those of a head stand in its first parts, zeros in the others.
+  /// x, and sums of squares of out over each ssd_step_rows() of a head.
   const void* norm_weight = nullptr;  ///< [heads·head_dim] or null: neither
-  float* squares = nullptr;           ///< [batch, heads·head_dim / kSsdPart]
+  float* squares = nullptr;           ///< [batch, heads·head_dim / ssd_step_rows()]
   /// With launch.overlap: no kernel that may still run writes the state, so that the first of it is
   /// read before they end (CUDA).
   bool state_settled = false;
 };
 
-/// Head_dim must be a multiple where sums of squares are wanted.
-inline constexpr std::int64_t kSsdPart = 16;
+/// Rows of a head that one block takes on CUDA: all, or fewer where heads alone would not fill the
+/// device.
+std::int64_t ssd_step_rows(std::int64_t batch, std::int64_t heads, std::int64_t head_dim);
 
 void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch);
 

@@ -168,8 +168,12 @@ class Planner {
   }
 
   void step_out_proj() {
-    kernels::LinearArgs args = step_linear(config_.d_model, config_.d_inner, config_.use_bias,
-                                           config_.family == Family::mamba2);
+    const bool scaled = config_.family == Family::mamba2;
+    kernels::LinearArgs args =
+        step_linear(config_.d_model, config_.d_inner, config_.use_bias, scaled);
+    if (scaled)
+      args.scale.parts =
+          config_.d_inner / kernels::ssd_step_rows(batch_, config_.n_heads, config_.head_dim);
     args.residual.dtype = residual_dtype_;
     args.residual.data = kGiven;
     leaf(Component::out_proj, length_, args.outputs, kernels::cost_of(args),

@@ -1,5 +1,4 @@
 #include "kernels/linear.hpp"
-#include "kernels/ssd.hpp"
 #include "workloads/plan.hpp"
 
 namespace ssmprof::workloads {
@@ -23,11 +22,10 @@ StepFusion step_fusion(const ModelConfig& config, const ExecutionSpec& spec) {
   const bool layer =
       spec.batch <= kernels::kLinearRows && config.d_model % 16 == 0 && config.d_inner % 16 == 0 &&
       config.d_conv == 4 &&
-      (mamba1 ? recurrence
-              : config.head_dim % kernels::kSsdPart == 0 &&
-                    config.norm_group_size == config.d_inner && each_layer([&](auto i) {
-                      return config.conv_channels(i) % 4 == 0 && config.in_proj_rows(i) % 4 == 0;
-                    }));
+      (mamba1 ? recurrence : config.norm_group_size == config.d_inner && each_layer([&](auto i) {
+                               return config.conv_channels(i) % 4 == 0 &&
+                                      config.in_proj_rows(i) % 4 == 0;
+                             }));
   return layer ? StepFusion::layer : recurrence ? StepFusion::recurrence : StepFusion::none;
 }
 

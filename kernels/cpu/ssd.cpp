@@ -49,11 +49,12 @@ void weigh(const SsdStateUpdateArgs& a) {
   const std::int64_t inner = a.heads * a.head_dim;
   for (std::int64_t b = 0; b < a.batch; ++b) {
     T* const out = static_cast<T*>(a.out.data) + b * a.out.batch_stride;
-    float* const parts = a.squares + b * (inner / kSsdPart);
-    std::fill_n(parts, inner / kSsdPart, 0.0F);
+    const std::int64_t rows = ssd_step_rows(a.batch, a.heads, a.head_dim);
+    float* const parts = a.squares + b * (inner / rows);
+    std::fill_n(parts, inner / rows, 0.0F);
     for (std::int64_t i = 0; i < inner; ++i) {
       const float v = to_float(out[i]);
-      parts[i / kSsdPart] += v * v;
+      parts[i / rows] += v * v;
       out[i] = from_float<T>(v * to_float(static_cast<const T*>(a.norm_weight)[i]));
     }
   }

@@ -124,22 +124,11 @@ __global__ void __launch_bounds__(kWarps * 32)
   squares = warp_sum(squares);
   if (lane == 0) partial[warp] = squares;
   __syncthreads();
-  const int parts = n_rows / static_cast<int>(kSsdPart);
-  if (threadIdx.x < parts) {
+  if (threadIdx.x == 0) {
     float total = 0.0F;
-    if (threadIdx.x == 0)
-      for (int w = 0; w < kWarps; ++w) total += partial[w];
-    a.squares[(batch * a.heads * a.head_dim + row0) / kSsdPart + threadIdx.x] = total;
+    for (int w = 0; w < kWarps; ++w) total += partial[w];
+    a.squares[batch * gridDim.x + blockIdx.x] = total;
   }
-}
-
-/// Rows of a head per block: all, or fewer where heads alone would not fill the device.
-int rows_per_block(const SsdStateUpdateArgs& a) {
-  std::int64_t rows = a.head_dim;
-  const int least = a.norm_weight != nullptr ? 2 * static_cast<int>(kSsdPart) : 8;
-  while (rows % least == 0 && rows > 16 && a.batch * a.heads * (a.head_dim / rows) < 132 * 4)
-    rows /= 2;
-  return static_cast<int>(rows);
 }
 
 template <typename T, typename S, int V, int kLanes, int K>
@@ -153,9 +142,8 @@ void launch(const SsdStateUpdateArgs& args, const Launch& where) {
     move(p.x), move(p.b), move(p.c), move(p.dt), move(p.z);
     p.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
     p.ssm_state = static_cast<S*>(args.ssm_state) + u * args.heads * args.head_dim * args.state;
-    if (args.squares != nullptr)
-      p.squares = args.squares + u * args.heads * args.head_dim / kSsdPart;
-    const int rows = rows_per_block(p);
+    const auto rows = static_cast<int>(ssd_step_rows(args.batch, args.heads, args.head_dim));
+    if (args.squares != nullptr) p.squares = args.squares + u * args.heads * (args.head_dim / rows);
     const dim3 grid(static_cast<unsigned>(args.heads * args.head_dim / rows),
                     static_cast<unsigned>(p.batch));
     const DtTransform transform{args.dt_softplus, args.dt_min, args.dt_max};

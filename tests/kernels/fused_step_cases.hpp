@@ -209,7 +209,8 @@ void check_step_with_norm(const SsdStepShape& shape, double squares_tolerance, c
   SsdStepCase before(shape), test(shape);
   Random random(9);
   const std::int64_t inner = shape.heads * shape.head_dim;
-  Array weight(shape.dtype, inner), squares(DType::f32, shape.batch * inner / kSsdPart);
+  const std::int64_t parts = inner / ssd_step_rows(shape.batch, shape.heads, shape.head_dim);
+  Array weight(shape.dtype, inner), squares(DType::f32, shape.batch * parts);
   weight.fill([&](auto) { return random.normal(1.0, 0.2); });
   auto expected = reference::ssd_state_update(before.args(host_place));
   std::vector<double> sums(static_cast<std::size_t>(shape.batch), 0.0);
@@ -226,8 +227,7 @@ void check_step_with_norm(const SsdStepShape& shape, double squares_tolerance, c
   CHECK(error_of(expected.state, test.ssm_state) <= rounding_tolerance(shape.state_dtype));
   CHECK(relative_norm(sums, shape.batch, [&](std::int64_t b) {
           double sum = 0;
-          for (std::int64_t i = 0; i < inner / kSsdPart; ++i)
-            sum += squares.get(b * inner / kSsdPart + i);
+          for (std::int64_t i = 0; i < parts; ++i) sum += squares.get(b * parts + i);
           return sum;
         }) <= squares_tolerance);
 }

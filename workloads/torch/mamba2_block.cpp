@@ -95,8 +95,9 @@ class Mamba2Block : public Block {
       call = ssd_call(in.convolved.unsqueeze(1),
                       in.y.narrow(1, inner + channels_, config_.n_heads).unsqueeze(1), state, true);
       call.z = in.y.narrow(1, 0, inner).unsqueeze(1), call.norm_weight = norm_;
-      call.squares =
-          at::empty({pass.batch, inner / kernels::kSsdPart}, in.y.options().dtype(at::kFloat));
+      const std::int64_t rows =
+          kernels::ssd_step_rows(pass.batch, config_.n_heads, config_.head_dim);
+      call.squares = at::empty({pass.batch, inner / rows}, in.y.options().dtype(at::kFloat));
       y = ops_.ssd_step(call);
     }
     const auto range = pass.leaf(layer_, Component::out_proj);
