@@ -62,33 +62,39 @@ TEST_CASE("the GPU step with dt_proj inside equals fp64") {
   if (!has_device()) return;
   for (const DType dtype : {DType::f16, DType::bf16})
     for (const DType stored : {DType::f32, dtype})
-      for (const std::int64_t batch : {1, 7, 8, 9, 64})
-        for (const std::int64_t rank : {8, 48, 64, 80, 160})
-          for (const bool settled : {false, true})
-            check_step_with_rank(
-                {.dtype = dtype, .state_dtype = stored, .batch = batch, .channels = 1024, .gap = 8},
-                rank, 0.0, [&](ScanStepCase& test, Array& weight, std::int64_t width) {
-                  Placed place;
-                  SelectiveStateUpdateArgs args = test.args(std::ref(place));
-                  args.rank = width, args.dt_weight = place(weight);
-                  args.state_settled = settled;
-                  Launch where = on_gpu();
-                  where.overlap = settled;
-                  selective_state_update(args, where);
-                  place.fetch(test.out.array);
-                  place.fetch(test.ssm_state);
-                });
+      for (const std::int64_t batch : {1, 7, 9, 64})
+        for (const std::int64_t rank : {8, 48, 72, 160}) {
+          const bool settled = rank != 48;
+          check_step_with_rank({.dtype = dtype,
+                                .state_dtype = stored,
+                                .batch = batch,
+                                .channels = batch < 64 ? 1024 : 192,
+                                .gap = 8},
+                               rank, 0.0,
+                               [&](ScanStepCase& test, Array& weight, std::int64_t width) {
+                                 Placed place;
+                                 SelectiveStateUpdateArgs args = test.args(std::ref(place));
+                                 args.rank = width, args.dt_weight = place(weight);
+                                 args.state_settled = settled;
+                                 Launch where = on_gpu();
+                                 where.overlap = settled;
+                                 selective_state_update(args, where);
+                                 place.fetch(test.out.array);
+                                 place.fetch(test.ssm_state);
+                               });
+        }
 }
 
 TEST_CASE("the GPU step of Mamba-2 with the norm's sums equals fp64") {
   if (!has_device()) return;
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
-    for (const std::int64_t batch : {1, 9, 64})
-      for (const std::int64_t head_dim : {16, 48, 64})
-        for (const std::int64_t state : {38, 64, 128})
+    for (const std::int64_t batch : {1, 9, 300})
+      for (const std::int64_t head_dim : {5, 48, 64})
+        for (const std::int64_t state : {38, 128}) {
+          if (batch == 300 && state == 128) continue;  // the reference is slow
           check_step_with_norm({.dtype = dtype,
                                 .batch = batch,
-                                .heads = 6,
+                                .heads = 2,
                                 .head_dim = head_dim,
                                 .groups = 2,
                                 .state = state,
@@ -104,6 +110,7 @@ TEST_CASE("the GPU step of Mamba-2 with the norm's sums equals fp64") {
                                  place.fetch(test.ssm_state);
                                  place.fetch(squares);
                                });
+        }
 }
 
 TEST_CASE("the GPU embedding starts a stream") {
