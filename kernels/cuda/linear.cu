@@ -41,6 +41,16 @@ LinearPlan known_plan(const LinearArgs& a) {
   return known[key] = plan_linear(a.rows, a.inputs, a.outputs, limits);
 }
 
+/// plan_linear_wide(), the same.
+LinearWidePlan known_wide_plan(const LinearArgs& a) {
+  thread_local std::map<std::array<std::int64_t, 3>, LinearWidePlan> known;
+  const bool whole_parts = a.residual.data != nullptr;
+  const auto [found, fresh] =
+      known.try_emplace({a.inputs, a.outputs, std::int64_t{whole_parts}}, LinearWidePlan{});
+  if (fresh) found->second = plan_linear_wide(a.inputs, a.outputs, whole_parts, multiprocessors());
+  return found->second;
+}
+
 /// Whether what the end of the layer reads and writes can be moved in fours.
 bool ends_in_fours(const LinearArgs& a) {
   const auto aligned = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 8 == 0; };
@@ -109,10 +119,7 @@ void linear(const LinearArgs& args, const LinearPlan& plan, const Launch& where)
 void linear(const LinearArgs& args, const Launch& where) {
   if (streams(args) && ends_in_fours(args)) {
     if (args.rows > kLinearStreamed && launches_overlap())
-      return linear(args,
-                    plan_linear_wide(args.inputs, args.outputs, args.residual.data != nullptr,
-                                     multiprocessors()),
-                    where);
+      return linear(args, known_wide_plan(args), where);
     return linear(args, known_plan(args), where);
   }
   if (args.fused())
