@@ -35,7 +35,9 @@ void validate(const SelectiveStateUpdateArgs& a) {
   check.positive(a.channels, "channels");
   check.within(a.state, 1, 256, "state");
   check.rows(a.u, a.batch, 1, a.channels, "u");
-  check.rows(a.delta, a.batch, 1, a.channels, "delta");
+  check.within(a.rank, 0, 1 << 20, "rank");
+  check.rows(a.delta, a.batch, 1, a.rank > 0 ? a.rank : a.channels, "delta");
+  if (a.rank > 0) check.given(a.dt_weight, "dt_weight");
   check.rows(a.b, a.batch, 1, a.state, "b");
   check.rows(a.c, a.batch, 1, a.state, "c");
   if (a.z) check.rows(a.z, a.batch, 1, a.channels, "z");
@@ -61,7 +63,9 @@ void selective_scan(const SelectiveScanArgs& args, const Launch& launch) {
 void selective_state_update(const SelectiveStateUpdateArgs& args, const Launch& launch) {
   validate(args);
   if (launch.device == Device::cpu) return cpu::selective_state_update(args, launch.threads);
-  SSMPROF_CUDA_CALL("selective_state_update", cuda::selective_state_update(args, launch));
+  SSMPROF_CUDA_CALL("selective_state_update", args.rank > 0
+                                                  ? cuda::selective_step(args, launch)
+                                                  : cuda::selective_state_update(args, launch));
 }
 
 Cost cost_of(const SelectiveScanArgs& a) {
@@ -87,6 +91,11 @@ Cost cost_of(const SelectiveStateUpdateArgs& a) {
   cost.transcendentals = batch * c * (n + 2 + 2 * gate);
   cost.bytes_read = s * batch * (2 * c + 2 * n + c * gate) + 4 * c * n + states;
   cost.bytes_written = s * batch * c + states;
+  if (a.rank > 0) {
+    const std::uint64_t rank = u64(a.rank);
+    cost.flops += 2 * batch * c * rank;
+    cost.bytes_read += s * (batch * rank + c * rank) - s * batch * c;
+  }
   return cost;
 }
 

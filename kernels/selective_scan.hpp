@@ -43,6 +43,10 @@ Cost cost_of(const SelectiveScanArgs& args);
 
 /// One decode step per sequence on a state of `state_dtype`, updated in place.
 /// Rows have length 1: element (b, c) stands at data[b·batch_stride + c].
+/// With a rank, dt_proj is part of it: delta[b, c] = Σ_r dt_weight[c, r]·delta[b, r]. On CUDA that
+/// takes 16-bit types, state = 16, channels a multiple of 16, rank of 8 and at most 160, delta,
+/// dt_weight and ssm_state aligned to 16 bytes, b and c to 8, and Δ stays fp32; on the CPU it is
+/// rounded to dtype.
 struct SelectiveStateUpdateArgs {
   DType dtype = DType::f32;
   DType state_dtype = DType::f32;
@@ -54,11 +58,17 @@ struct SelectiveStateUpdateArgs {
   bool delta_softplus = true;
   void* ssm_state = nullptr;  ///< [batch, channels, state]
   Rows out;
+  std::int64_t rank = 0;            ///< 0: delta is [batch, channels]; else [batch, rank]
+  const void* dt_weight = nullptr;  ///< [channels, rank]
+  /// With a rank and launch.overlap: no kernel that may still run writes the state, so that it is
+  /// read before they end (CUDA).
+  bool state_settled = false;
 };
 
 void selective_state_update(const SelectiveStateUpdateArgs& args, const Launch& launch);
 
-/// As the scan with T = batch, and the states read and written in their type.
+/// As the scan with T = batch, and the states read and written in their type; with a rank the
+/// product instead of delta.
 Cost cost_of(const SelectiveStateUpdateArgs& args);
 
 }  // namespace ssmprof::kernels

@@ -1,5 +1,7 @@
 #include "kernels/ssd.hpp"
 
+#include <string>
+
 #include "kernels/cpu/ssd.hpp"
 #include "kernels/cuda/ssd.hpp"
 #include "kernels/dispatch.hpp"
@@ -46,6 +48,8 @@ void validate(const SsdStateUpdateArgs& a) {
   const Validator check("ssd_state_update");
   validate_heads(check, a, 1);
   check.given(a.ssm_state, "ssm_state");
+  if (a.norm_weight == nullptr) return;
+  check.given(a.squares, "squares");
 }
 
 }  // namespace
@@ -64,6 +68,12 @@ void ssd(const SsdArgs& args, const Launch& launch) {
   validate(args, launch.device);
   if (launch.device == Device::cpu) return cpu::ssd(args, launch.threads);
   SSMPROF_CUDA_CALL("ssd", cuda::ssd(args, launch));
+}
+
+std::int64_t ssd_step_rows(std::int64_t batch, std::int64_t heads, std::int64_t head_dim) {
+  std::int64_t rows = head_dim;
+  while (rows % 8 == 0 && rows > 16 && batch * heads * (head_dim / rows) < 132 * 4) rows /= 2;
+  return rows;
 }
 
 void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch) {
@@ -114,6 +124,12 @@ Cost cost_of(const SsdStateUpdateArgs& a) {
   cost.transcendentals = 3 * batch * heads + 2 * batch * inner * gate;
   cost.bytes_read = s * batch * (inner + 2 * u64(a.groups) * n + heads + inner * gate) + states;
   cost.bytes_written = s * batch * inner + states;
+  if (a.norm_weight != nullptr) {
+    cost.flops += 3 * batch * inner;
+    cost.bytes_read += s * inner;
+    const std::uint64_t rows = u64(ssd_step_rows(a.batch, a.heads, a.head_dim));
+    cost.bytes_written += batch * (inner / rows) * sizeof(float);
+  }
   return cost;
 }
 

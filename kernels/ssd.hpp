@@ -66,12 +66,24 @@ struct SsdStateUpdateArgs {
   float dt_min = 0.0F, dt_max = std::numeric_limits<float>::infinity();
   void* ssm_state = nullptr;  ///< [batch, heads, head_dim, state]
   Rows out;
+  /// For an RMSNorm over a whole row whose scale is applied later: out · norm_weight in the type of
+  /// x, and sums of squares of out over each ssd_step_rows() of a head.
+  const void* norm_weight = nullptr;  ///< [heads·head_dim] or null: neither
+  float* squares = nullptr;           ///< [batch, heads·head_dim / ssd_step_rows()]
+  /// With launch.overlap: no kernel that may still run writes the state, so that the first of it is
+  /// read before they end (CUDA).
+  bool state_settled = false;
 };
+
+/// Rows of a head that one block takes on CUDA: all, or fewer where heads alone would not fill the
+/// device.
+std::int64_t ssd_step_rows(std::int64_t batch, std::int64_t heads, std::int64_t head_dim);
 
 void ssd_state_update(const SsdStateUpdateArgs& args, const Launch& launch);
 
 /// 5·B·Di·N FLOP, + 2·B·Di with D, + 2·B·Di with the gate; transcendentals 3·B·H, + 2·B·Di with
-/// the gate; bytes s·B·(2Di + 2GN + H, + Di with the gate) and the states read and written.
+/// the gate; bytes s·B·(2Di + 2GN + H, + Di with the gate) and the states read and written. For the
+/// norm 3·B·Di FLOP, the weight and the sums.
 Cost cost_of(const SsdStateUpdateArgs& args);
 
 }  // namespace ssmprof::kernels

@@ -18,9 +18,11 @@ namespace ssmprof::workloads {
 struct ComponentError {
   Component component = Component::other;
   std::string stage;  ///< "prefill" from zero, "continue" several tokens from a state, "decode"
-  std::string what;   ///< "output", the final "state", or the "sum" that a fused norm stores
-  int layer = -1;     ///< of that call; -1 for what belongs to no layer
-  double error = 0;   ///< infinity when anything is not finite
+  /// "output", the final "state", the "sum" that a fused norm stores, and of fused decode steps
+  /// what was "convolved" and the sums of "squares" for the next norm.
+  std::string what;
+  int layer = -1;    ///< of that call; -1 for what belongs to no layer
+  double error = 0;  ///< infinity when anything is not finite
   /// What fp64 is off by when rounded once to the result's type, or to the coarser type of the
   /// operands that the result is summed from (`rounding_limit` below).
   double rounding = 0;

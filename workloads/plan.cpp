@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "kernels/causal_conv1d.hpp"
+#include "kernels/embed.hpp"
 #include "kernels/gate.hpp"
+#include "kernels/linear.hpp"
 #include "kernels/rms_norm.hpp"
 #include "kernels/selective_scan.hpp"
 #include "kernels/ssd.hpp"
@@ -44,6 +46,7 @@ class Planner {
         spec_(spec),
         prefill_(spec.mode == Mode::prefill),
         fused_(spec.fusion && spec.backend == Backend::native),
+        steps_(prefill_ ? StepFusion::none : step_fusion(config, spec)),
         residual_dtype_(config.residual_in_fp32 ? DType::f32 : spec.dtype),
         batch_(spec.batch),
         length_(prefill_ ? spec.length : 1),
@@ -64,6 +67,11 @@ class Planner {
     layer_ = -1;
     prefix_.clear();
     parent_ = 0;
+    if (steps_ == StepFusion::layer) {
+      leaf(Component::head, 1, config_.vocab_size,
+           kernels::cost_of(step_linear(config_.vocab_size, config_.d_model, false)));
+      return std::move(ranges_);
+    }
     norm(config_.n_layer > 0, head_length_);
     head();
     return std::move(ranges_);
@@ -98,6 +106,13 @@ class Planner {
 
   void embedding() {
     parent_ = 0;
+    if (steps_ == StepFusion::layer) {
+      kernels::EmbedArgs args;
+      args.dtype = spec_.dtype, args.residual_dtype = residual_dtype_;
+      args.rows = batch_, args.channels = config_.d_model;
+      return leaf(Component::embedding, length_, config_.d_model, kernels::cost_of(args),
+                  {Component::norm});
+    }
     const std::uint64_t elements = tokens() * u(config_.d_model);
     // Token ids are 8-byte integers; a row of the table per token.
     const Cost cost{0, 0, elements * kernels::size_of(spec_.dtype) + tokens() * 8,
@@ -129,6 +144,40 @@ class Planner {
     Cost cost = kernels::gemm_cost(tokens(), u(out), u(in), spec_.dtype, spec_.dtype);
     if (bias) cost += Cost{tokens() * u(out), 0, u(out) * kernels::size_of(spec_.dtype), 0};
     leaf(component, length_, out, cost);
+  }
+
+  /// A linear layer of a fused step, whose x comes from a norm or not.
+  kernels::LinearArgs step_linear(std::int64_t out, std::int64_t in, bool bias,
+                                  bool scaled = true) const {
+    kernels::LinearArgs args;
+    args.dtype = spec_.dtype;
+    args.rows = batch_, args.inputs = in, args.outputs = out;
+    if (bias) args.bias = kGiven;
+    if (scaled) args.scale = {kGivenFloats, in / kernels::kLinearPart, in, 0.0F};
+    return args;
+  }
+
+  void step_in_proj() {
+    const bool mamba1 = config_.family == Family::mamba1;
+    kernels::LinearArgs args =
+        step_linear(config_.in_proj_rows(layer_), config_.d_model, config_.use_bias);
+    args.conv.channels = mamba1 ? config_.d_inner : config_.conv_channels(layer_);
+    args.conv.state = kGiven;
+    if (config_.use_conv_bias) args.conv.bias = kGiven;
+    leaf(Component::in_proj, length_, args.outputs, kernels::cost_of(args), {Component::conv});
+  }
+
+  void step_out_proj() {
+    const bool scaled = config_.family == Family::mamba2;
+    kernels::LinearArgs args =
+        step_linear(config_.d_model, config_.d_inner, config_.use_bias, scaled);
+    if (scaled)
+      args.scale.parts =
+          config_.d_inner / kernels::ssd_step_rows(batch_, config_.n_heads, config_.head_dim);
+    args.residual.dtype = residual_dtype_;
+    args.residual.data = kGiven;
+    leaf(Component::out_proj, length_, args.outputs, kernels::cost_of(args),
+         {Component::residual, Component::norm});
   }
 
   void conv(std::int64_t channels) {
@@ -171,14 +220,19 @@ class Planner {
     fill(args);
     args.state_dtype = spec_.state_dtype;
     args.ssm_state = kGiven;
+    if (steps_ != StepFusion::none) args.rank = config_.dt_rank;
     return kernels::cost_of(args);
   }
 
   void mamba1_core(std::int64_t state) {
-    conv(config_.d_inner);
+    if (steps_ != StepFusion::layer) conv(config_.d_inner);
     projection(Component::x_proj, config_.dt_rank + 2 * state, config_.d_inner, false);
-    projection(Component::dt_proj, config_.d_inner, config_.dt_rank, false);  // bias: in the scan
     std::vector<Component> includes;
+    if (steps_ == StepFusion::none) {
+      projection(Component::dt_proj, config_.d_inner, config_.dt_rank, false);  // bias: in the scan
+    } else {
+      includes.push_back(Component::dt_proj);
+    }
     if (fused_) includes.push_back(Component::gate);
     leaf(Component::scan, length_, config_.d_inner, scan_cost(state), std::move(includes));
     if (fused_) return;
@@ -209,10 +263,14 @@ class Planner {
     step.a = step.d = step.dt_bias = kGivenFloats;
     step.ssm_state = kGiven;
     step.out.data = kGiven;
+    if (steps_ == StepFusion::layer) step.z.data = step.norm_weight = kGiven;
     return kernels::cost_of(step);
   }
 
   void mamba2_core(std::int64_t state) {
+    if (steps_ == StepFusion::layer)
+      return leaf(Component::ssd, length_, config_.d_inner, ssd_cost(state),
+                  {Component::gated_norm});
     conv(config_.conv_channels(layer_));
     leaf(Component::ssd, length_, config_.d_inner, ssd_cost(state));
     kernels::GatedRmsNormArgs args;
@@ -227,9 +285,16 @@ class Planner {
 
   void layer() {
     const std::int64_t state = config_.d_state[static_cast<std::size_t>(layer_)];
-    norm(layer_ > 0, length_);
-    projection(Component::in_proj, config_.in_proj_rows(layer_), config_.d_model, config_.use_bias);
-    config_.family == Family::mamba1 ? mamba1_core(state) : mamba2_core(state);
+    const bool steps = steps_ == StepFusion::layer, mamba1 = config_.family == Family::mamba1;
+    if (steps) {
+      step_in_proj();
+    } else {
+      norm(layer_ > 0, length_);
+      projection(Component::in_proj, config_.in_proj_rows(layer_), config_.d_model,
+                 config_.use_bias);
+    }
+    mamba1 ? mamba1_core(state) : mamba2_core(state);
+    if (steps) return step_out_proj();
     projection(Component::out_proj, config_.d_model, config_.d_inner, config_.use_bias);
     if (fused_) return;
     const std::uint64_t elements = tokens() * u(config_.d_model);
@@ -247,6 +312,7 @@ class Planner {
   const ModelConfig& config_;
   const ExecutionSpec& spec_;
   bool prefill_, fused_;
+  StepFusion steps_;
   DType residual_dtype_;
   std::int64_t batch_, length_, head_length_;
   int layer_ = -1, parent_ = 0;

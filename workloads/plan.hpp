@@ -20,11 +20,29 @@ namespace ssmprof::workloads {
 ///     head                               last position of each sequence, or all (Logits)
 /// With fusion and the native backend: Mamba-1's scan includes gate (no gate range); the residual
 /// add moves into the next norm (which then includes residual; layer 0's norm has none to add).
+/// Decode steps may fuse more, see step_fusion(): ranges that have become part of others are not
+/// listed, and those say what they include.
 /// The torch backend fuses nothing: fusion on and off are the same there.
 /// Costs are what is executed at least (docs/metrics.md): weights in spec.dtype, the residual
 /// stream in fp32 or spec.dtype by the configuration, final states written by a prefill (conv in
 /// spec.dtype, SSM in spec.state_dtype), states read and written by a decode step.
 std::vector<RangeSpec> plan_ranges(const ModelConfig& config, const ExecutionSpec& spec);
+
+/// What one kernel does in a decode step beyond the fusion of a prefill. With `recurrence`, dt_proj
+/// belongs to Mamba-1's scan. With `layer`, a layer has three or four kernels: in_proj with the
+/// scale of the norm before it and the convolution; Mamba-1: x_proj, then the scan with dt_proj and
+/// gate; Mamba-2: the state update with the gate and the norm's sums; out_proj with the residual
+/// add and the weight and sums of the next norm (layer 0's are the embedding's).
+enum class StepFusion { none, recurrence, layer };
+
+/// Sequences up to which whole layers fuse. The kernels take 64; with more than 8 they have not
+/// been measured to be faster than the library's products and what stands between them
+/// (docs/kernels_linear.md).
+inline constexpr std::int64_t kFusedStepRows = 8;
+
+/// Of a decode step of `spec`: bf16 on a CUDA device with fusion and the native backend, few
+/// sequences, and sizes that the kernels take.
+StepFusion step_fusion(const ModelConfig& config, const ExecutionSpec& spec);
 
 /// Sum over the leaves.
 kernels::Cost total_cost(const std::vector<RangeSpec>& ranges);

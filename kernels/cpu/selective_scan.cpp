@@ -1,8 +1,11 @@
 #include "kernels/cpu/selective_scan.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <vector>
 
 #include "kernels/cpu/isa.hpp"
+#include "kernels/cpu/linear.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tasks.hpp"
 
@@ -25,6 +28,20 @@ void selective_scan(const SelectiveScanArgs& args, int requested) {
 }
 
 void selective_state_update(const SelectiveStateUpdateArgs& args, int requested) {
+  if (args.rank > 0) {
+    std::vector<std::byte> delta(static_cast<std::size_t>(args.batch * args.channels) *
+                                 size_of(args.dtype));
+    LinearArgs product;
+    product.dtype = args.dtype;
+    product.rows = args.batch, product.inputs = args.rank, product.outputs = args.channels;
+    product.x = {args.delta.data, 0, args.delta.batch_stride};
+    product.weight = args.dt_weight;
+    product.y = {delta.data(), 0, args.channels};
+    linear(product, requested);
+    SelectiveStateUpdateArgs step = args;
+    step.rank = 0, step.delta = {delta.data(), args.channels, args.channels};
+    return selective_state_update(step, requested);
+  }
   const InnerLoops& loops = inner_loops();
   const int threads =
       worthwhile_threads(requested, static_cast<double>(args.batch * args.channels * args.state));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/convert.hpp"
 #include "kernels/cpu/isa.hpp"
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/tasks.hpp"
@@ -40,6 +41,27 @@ void ssd(const SsdArgs& args, int requested) {
   });
 }
 
+namespace {
+
+/// The squares of what the step gave, and its weight.
+template <class T>
+void weigh(const SsdStateUpdateArgs& a) {
+  const std::int64_t inner = a.heads * a.head_dim;
+  for (std::int64_t b = 0; b < a.batch; ++b) {
+    T* const out = static_cast<T*>(a.out.data) + b * a.out.batch_stride;
+    const std::int64_t rows = ssd_step_rows(a.batch, a.heads, a.head_dim);
+    float* const parts = a.squares + b * (inner / rows);
+    std::fill_n(parts, inner / rows, 0.0F);
+    for (std::int64_t i = 0; i < inner; ++i) {
+      const float v = to_float(out[i]);
+      parts[i / rows] += v * v;
+      out[i] = from_float<T>(v * to_float(static_cast<const T*>(a.norm_weight)[i]));
+    }
+  }
+}
+
+}  // namespace
+
 void ssd_state_update(const SsdStateUpdateArgs& args, int requested) {
   const InnerLoops& loops = inner_loops();
   const int threads = worthwhile_threads(
@@ -49,6 +71,15 @@ void ssd_state_update(const SsdStateUpdateArgs& args, int requested) {
     const std::int64_t first = task % blocks.count * blocks.size;
     loops.ssd_update(args, task / blocks.count, first, std::min(blocks.size, args.heads - first));
   });
+  if (args.norm_weight == nullptr) return;
+  switch (args.dtype) {
+    case DType::f32:
+      return weigh<float>(args);
+    case DType::f16:
+      return weigh<F16>(args);
+    case DType::bf16:
+      return weigh<Bf16>(args);
+  }
 }
 
 }  // namespace ssmprof::kernels::cpu

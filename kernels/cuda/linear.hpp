@@ -12,5 +12,6 @@ void linear(const LinearArgs& args, const Launch& where);
 
 /// The same by a given plan, which must fit the arguments' alignment and the device.
 void linear(const LinearArgs& args, const LinearPlan& plan, const Launch& where);
+void linear(const LinearArgs& args, const LinearWidePlan& plan, const Launch& where);
 
 }  // namespace ssmprof::kernels::cuda

@@ -36,11 +36,28 @@ __device__ inline std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
 }
 
+/// Brings what stands there into the L2.
+__device__ inline void prefetch(const void* p) {
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
+}
 /// 16 bytes to shared memory, asynchronously; zeros, and no look at `from`, when not `wanted`.
 __device__ inline void copy_async(std::uint32_t to, const void* from, bool wanted) {
   asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from),
                "r"(wanted ? 16 : 0)
                : "memory");
+}
+/// 8 bytes, always wanted.
+__device__ inline void copy_async_8(std::uint32_t to, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory");
+}
+template <class P>
+__device__ P load_shared_8(std::uint32_t address) {
+  static_assert(sizeof(P) == 8);
+  uint2 v;
+  asm volatile("ld.shared.v2.u32 {%0,%1}, [%2];" : "=r"(v.x), "=r"(v.y) : "r"(address) : "memory");
+  P p;
+  memcpy(&p, &v, 8);
+  return p;
 }
 __device__ inline void commit_copies() {
   asm volatile("cp.async.commit_group;" ::: "memory");
@@ -49,6 +66,17 @@ __device__ inline void commit_copies() {
 template <int pending>
 __device__ void wait_for_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory");
+}
+
+/// The sum of eight, of four neighbouring lanes; whole warps.
+__device__ inline float sum_of_eight(float v) {
+  v += __shfl_xor_sync(0xffffffffU, v, 4);
+  v += __shfl_xor_sync(0xffffffffU, v, 2);
+  return v + __shfl_xor_sync(0xffffffffU, v, 1);
+}
+__device__ inline float sum_of_four(float v) {
+  v += __shfl_xor_sync(0xffffffffU, v, 1);
+  return v + __shfl_xor_sync(0xffffffffU, v, 2);
 }
 
 /// Four matrices of 8×8 16-bit elements: lane l gives the address of row l % 8 of matrix l / 8 and
@@ -78,10 +106,10 @@ __device__ inline std::uint32_t cluster_rank() {
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(v));
   return v;
 }
-/// A barrier over the cluster that orders shared memory.
+/// A barrier over the cluster that orders shared memory. Not the aligned form: lanes may have left
+/// the loops before it at different times.
 __device__ inline void cluster_barrier() {
-  asm volatile("barrier.cluster.arrive.release.aligned;\nbarrier.cluster.wait.acquire.aligned;" ::
-                   : "memory");
+  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
 }
 /// Four floats of another block's shared memory; `address` as in this block.
 __device__ inline float4 load_cluster(std::uint32_t address, std::uint32_t rank) {

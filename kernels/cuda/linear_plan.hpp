@@ -39,13 +39,17 @@ struct LinearDevice {
   bool clusters = false;  ///< sm_90 code on an sm_90 device
 };
 
-/// Shared memory: the warps' queues, a barrier, x; later the sums of all warps in their place.
+inline constexpr int kLinearScales = 64 * 4;  ///< bytes of the rows' scales
+
+/// Shared memory: the warps' queues, x; later the sums of all warps in their place. Behind both the
+/// rows' scales and a barrier: what has been a barrier must not be written to as memory.
 struct LinearLayout {
-  int steps = 0;   ///< of all inputs
-  int queue = 0;   ///< steps that a warp's queue holds, at most linear_depth()
-  int x_at = 0;    ///< byte offset of x
-  int chunk = 0;   ///< steps of x held at once; 0: the plan does not fit
-  int pitch = 0;   ///< bytes between rows of x: 16 modulo 128, so that eight lie in distinct banks
+  int steps = 0;  ///< of all inputs
+  int queue = 0;  ///< steps that a warp's queue holds, at most linear_depth()
+  int x_at = 0;   ///< byte offset of x
+  int chunk = 0;  ///< steps of x held at once; 0: the plan does not fit
+  int pitch = 0;  ///< bytes between rows of x: 16 modulo 128, so that eight lie in distinct banks
+  int scales_at = 0;
   int shared = 0;  ///< bytes
   int blocks = 0, threads = 0;
 };
@@ -57,5 +61,34 @@ LinearLayout lay_out_linear(std::int64_t rows, std::int64_t inputs, std::int64_t
 /// The plan that a model of the device expects to be fastest; it always fits the device.
 LinearPlan plan_linear(std::int64_t rows, std::int64_t inputs, std::int64_t outputs,
                        const LinearDevice& device);
+
+/// Up to so many rows the weights are streamed by linear_stream.cuh, more of them on Hopper go
+/// through linear_wide.cuh.
+inline constexpr std::int64_t kLinearStreamed = 8;
+
+inline constexpr int kLinearWideTiles[] = {24, 40, 48, 64, 80, 88, 96, 128};
+
+/// The wide form: a block has `tile` outputs; `split` blocks, a cluster, share the inputs, of which
+/// each holds `stages` · 64 at once.
+struct LinearWidePlan {
+  int tile = 80;
+  int split = 1;  ///< 1, 2, 4 or 8
+  int stages = 4;
+};
+
+struct LinearWideLayout {
+  int steps = 0;  ///< of 64 inputs
+  int pitch =
+      0;  ///< of a row of sums, in floats: 8 modulo 32, so that stores of pairs do not collide
+  int tail = 0;  ///< byte offset of scales and barriers, behind stages and sums
+  int shared = 0;
+  int blocks = 0;
+};
+
+LinearWideLayout lay_out_linear_wide(std::int64_t inputs, std::int64_t outputs,
+                                     const LinearWidePlan& plan);
+/// `whole_parts`: a tile is a multiple of kLinearPart.
+LinearWidePlan plan_linear_wide(std::int64_t inputs, std::int64_t outputs, bool whole_parts,
+                                int multiprocessors);
 
 }  // namespace ssmprof::kernels::cuda

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/linear_device.cuh"
+#include "kernels/cuda/linear_end.cuh"
 #include "kernels/cuda/linear_plan.hpp"
 #include "kernels/cuda/programmatic.cuh"
 
@@ -16,21 +17,21 @@ namespace ssmprof::kernels::cuda::linear_detail {
 struct Params {
   const void* x;
   const void* weight;
-  const void* bias;
-  void* y;
-  std::int64_t x_stride, y_stride;
+  std::int64_t x_stride;
   int rows, inputs, outputs;
   int across, along;                     ///< of the plan
-  int steps, queue, x_at, chunk, pitch;  ///< of the layout; the barrier lies before x_at
-  bool bulk;                             ///< x by the copy engine
-  bool packed_y;                         ///< four outputs in one store
-  bool overlap;                          ///< the next kernel may start early
+  int steps, queue, x_at, chunk, pitch;  ///< of the layout; the barrier lies behind the scales
+  int scales_at;
+  bool bulk;     ///< x by the copy engine
+  bool overlap;  ///< the next kernel may start early
+  FinishParams finish;
 };
 
-/// x of the steps [from, to) into shared memory, zeros behind the last input. All threads.
+/// x of the steps [from, to) into shared memory, zeros behind the last input. All threads; they
+/// meet when it is there, and the copy engine's work is waited for by wait_for_x().
 template <class T>
-__device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrier, int from, int to,
-                       std::uint32_t parity) {
+__device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrier, int from,
+                       int to) {
   const T* const x = static_cast<const T*>(p.x) + static_cast<std::int64_t>(from) * kLinearStep;
   const int vectors = (to - from) * (kLinearStep / 8);
   const int given = min(vectors, (p.inputs - from * kLinearStep) / 8);
@@ -48,12 +49,16 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
       for (int row = threadIdx.x; row < p.rows; row += kWarp)
         copy_bulk(x_at + row * p.pitch, x + row * p.x_stride, given * 16, barrier);
     }
-    __syncthreads();
-    barrier_wait(barrier, parity);
     return;
   }
 #endif
   const int items = vectors * p.rows;
+  if (p.rows == 1) {
+#pragma unroll 2
+    for (int i = threadIdx.x; i < items; i += blockDim.x)
+      store_shared(x_at + i * 16, i < given ? *reinterpret_cast<const uint4*>(x + i * 8) : uint4{});
+    return;
+  }
 #pragma unroll 4
   for (int i = threadIdx.x; i < items; i += blockDim.x) {
     const int row = i / vectors, vector = i - row * vectors;
@@ -61,53 +66,23 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
     if (vector < given) v = *reinterpret_cast<const uint4*>(x + row * p.x_stride + vector * 8);
     store_shared(x_at + row * p.pitch + vector * 16, v);
   }
-  __syncthreads();
 }
 
-/// The sums of all warps along and all blocks of the cluster; this block's part of the outputs.
-template <class T>
-__device__ void finish(const Params& p, std::uint32_t sums, int first, int wide, int pitch,
-                       int block_sums, int blocks, int rank) {
-  const int quads = wide / 4, items = quads * p.rows;
-  T* const y = static_cast<T*>(p.y);
-  for (int i = rank * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x); i < items;
-       i += blocks * static_cast<int>(blockDim.x)) {
-    const int row = i / quads, at = (i - row * quads) * 4, n = first + at;
-    if (n >= p.outputs) continue;
-    float v[4] = {};
-    const std::uint32_t from = sums + (row * pitch + at) * 4;
-    for (int w = 0; w < p.along; ++w) {
-#pragma unroll 4
-      for (int b = 0; b < blocks; ++b) {
-        const float4 part = load_cluster(from + w * block_sums, b);
-        v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
-      }
-    }
-    const int count = min(4, p.outputs - n);
-    Pack<T, 4> out;
-#pragma unroll
-    for (int j = 0; j < 4; ++j) {
-      if (p.bias != nullptr && j < count) v[j] += to_float(static_cast<const T*>(p.bias)[n + j]);
-      out.v[j] = from_float<T>(v[j]);
-    }
-    T* const to = y + row * p.y_stride + n;
-    if (p.packed_y && count == 4) {
-      store_pack(to, out);
-    } else {
-#pragma unroll
-      for (int j = 0; j < 4; ++j)
-        if (j < count) to[j] = out.v[j];
-    }
-  }
+__device__ inline void wait_for_x(const Params& p, std::uint32_t barrier, std::uint32_t parity) {
+  __syncthreads();
+#if __CUDA_ARCH__ >= 900
+  if (p.bulk) barrier_wait(barrier, parity);
+#endif
 }
 
 /// MT tiles of 16 outputs per warp, NT tiles of 8 rows of x.
-template <class T, int NT, int MT>
+template <class T, int NT, int MT, End kEnd>
 __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     linear_stream_kernel(const __grid_constant__ Params p) {
   constexpr int kQueue = linear_depth(MT), kBytes = linear_step_bytes(MT);
   unsigned char* const memory = block_memory();
-  const std::uint32_t base = shared_address(memory), x_at = base + p.x_at, barrier = x_at - 16;
+  const std::uint32_t base = shared_address(memory), x_at = base + p.x_at;
+  const std::uint32_t barrier = base + p.scales_at + kLinearScales;
   const int blocks = static_cast<int>(cluster_blocks()), rank = static_cast<int>(cluster_rank());
   const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = threadIdx.x % kWarp;
   const int group = lane / 4, quarter = lane % 4;
@@ -140,13 +115,16 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
   };
 #pragma unroll
   for (int i = 0; i < kQueue - 1; ++i) request();
+  prefetch_end<T, kEnd>(p.finish, rank, blocks, first, wide);
 #if __CUDA_ARCH__ >= 900
   if (p.bulk && threadIdx.x == 0) barrier_init(barrier);
 #endif
   if (p.overlap) let_next_grid_start();
   wait_for_previous_grid();
+  Held<T, kEnd, NT == 1 ? 1 : 0> held;  // with many rows the sums need the registers
+  held.load(p.finish, rank, blocks, first, wide);
 
-  float sum[MT][NT][4] = {};
+  float sum[MT][NT][4] = {}, beside[MT][4] = {};
   // Rows of the matrices that this lane points at: of a tile of weights (its two eights for one
   // part, then for the next), and of x (its four parts). Behind the last row of x lies anything:
   // columns of the product that are not used.
@@ -157,21 +135,56 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
   const std::uint32_t column =
       x_at + (NT == 1 ? min(row, p.rows - 1) : row) * p.pitch + lane / 8 * 16;
 
+  float* const scales = reinterpret_cast<float*>(memory + p.scales_at);
+  if (begin == end) scale_rows(p.finish, scales, p.across * p.along, [] {});
   int step = begin + along, used = 0;
   std::uint32_t parity = 0;
   for (int from = begin; from < end; from += p.chunk, parity ^= 1) {
     const int to = min(from + p.chunk, end);
-    if (from > begin) __syncthreads();
-    load_x<T>(p, x_at, barrier, from, to, parity);
-    for (; step < to; step += p.along) {
-      wait_for_copies<kQueue - 2>();
-      __syncwarp();
-      uint4 a[MT][2];
+    const auto load = [&] { load_x<T>(p, x_at, barrier, from, to); };
+    if (from > begin) {
+      __syncthreads();
+      load();
+    } else {
+      scale_rows(p.finish, scales, p.across * p.along, load);
+    }
+    wait_for_x(p, barrier, parity);
+    const auto load_weights = [&](uint4(&a)[MT][2]) {
 #pragma unroll
       for (int t = 0; t < MT; ++t) {
         a[t][0] = load_matrices(tile + used + t * 2 * kWarp * 16);
         a[t][1] = load_matrices(later + used + t * 2 * kWarp * 16);
       }
+      used = used == (kQueue - 1) * kBytes ? 0 : used + kBytes;
+    };
+    // With few rows a step is a chain of latencies: where all weights have been asked for, two at
+    // once, each with its own sums.
+    if constexpr (NT == 1) {
+      if (begin + along + (kQueue - 1) * p.along >= end && to == end && from == begin) {
+        wait_for_copies<0>();
+        __syncwarp();
+        for (; step + p.along < to; step += 2 * p.along) {
+          uint4 a[2][MT][2], b[2];
+#pragma unroll
+          for (int s = 0; s < 2; ++s) {
+            load_weights(a[s]);
+            b[s] = load_matrices(column + (step + s * p.along - from) * kLinearStep * 2);
+          }
+#pragma unroll
+          for (int s = 0; s < 2; ++s)
+#pragma unroll
+            for (int t = 0; t < MT; ++t) {
+              mma_k16<T>(s == 0 ? sum[t][0] : beside[t], a[s][t][0], b[s].x, b[s].y);
+              mma_k16<T>(s == 0 ? sum[t][0] : beside[t], a[s][t][1], b[s].z, b[s].w);
+            }
+        }
+      }
+    }
+    for (; step < to; step += p.along) {
+      wait_for_copies<kQueue - 2>();
+      __syncwarp();
+      uint4 a[MT][2];
+      load_weights(a);
       request();  // into the place that the step before has emptied
       const std::uint32_t at = column + (step - from) * kLinearStep * 2;
 #pragma unroll
@@ -183,9 +196,13 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
           mma_k16<T>(sum[t][i], a[t][1], b.z, b.w);
         }
       }
-      used = used == (kQueue - 1) * kBytes ? 0 : used + kBytes;
     }
   }
+  if constexpr (NT == 1)
+#pragma unroll
+    for (int t = 0; t < MT; ++t)
+#pragma unroll
+      for (int j = 0; j < 4; ++j) sum[t][0][j] += beside[t][j];
 
   // The queues and x have been used up: the sums take their place.
   __syncthreads();
@@ -205,7 +222,10 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
     cluster_barrier();
   else
     __syncthreads();
-  finish<T>(p, base, first, wide, pitch, block_sums, blocks, rank);
+  finish<T, kEnd>(
+      p.finish,
+      {base, static_cast<std::uint32_t>(block_sums), pitch, p.along, blocks, rank, scales}, first,
+      wide, held);
   if (blocks > 1) cluster_barrier();  // nobody leaves while its sums are read
 }
 

@@ -14,5 +14,8 @@ void selective_scan(const SelectiveScanArgs& args, const Launch& where);
 std::size_t selective_scan_workspace(const SelectiveScanArgs& args);
 
 void selective_state_update(const SelectiveStateUpdateArgs& args, const Launch& where);
+/// The same with a rank; throws std::invalid_argument for what it does not support.
+void selective_step(const SelectiveStateUpdateArgs& args, const Launch& where);
+bool selective_step_supports(const SelectiveStateUpdateArgs& args);
 
 }  // namespace ssmprof::kernels::cuda

@@ -37,31 +37,13 @@ __global__ void __launch_bounds__(kWarps * 32)
   S* state = static_cast<S*>(a.ssm_state) + (batch * a.heads * a.head_dim + row0) * a.state;
   const int n_state = static_cast<int>(a.state);
 
-  wait_for_previous_grid();
-  let_next_grid_start();
-  const float dt =
-      transform(to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]),
-                a.dt_bias ? a.dt_bias[head] : 0.0F);
-  const float em = expm1f(dt * a.a[head]);
-  const float skip = a.d ? a.d[head] : 0.0F;
-  float b[K][V], c[K][V];
-#pragma unroll
-  for (int k = 0; k < K; ++k) {
-#pragma unroll
-    for (int v = 0; v < V; ++v) {
-      const int n = (l + k * kLanes) * V + v;
-      b[k][v] = n < n_state ? to_float(bp[n]) * dt : 0.0F;
-      c[k][v] = n < n_state ? to_float(cp[n]) : 0.0F;
-    }
-  }
   constexpr int kStep = kWarps * kRowsAtOnce;
-  for (int r0 = warp * kRowsAtOnce + sub; r0 - sub < n_rows; r0 += kStep * kInFlight) {
-    float s[kInFlight][K][V];
-    float xv[kInFlight];
+  float s[kInFlight][K][V];
+  int r0 = warp * kRowsAtOnce + sub;
+  const auto load_rows = [&] {
 #pragma unroll
     for (int i = 0; i < kInFlight; ++i) {
       const int r = r0 + i * kStep;
-      xv[i] = r < n_rows ? to_float(x[r]) : 0.0F;
 #pragma unroll
       for (int k = 0; k < K; ++k) {
         const int n = (l + k * kLanes) * V;
@@ -72,6 +54,42 @@ __global__ void __launch_bounds__(kWarps * 32)
           for (int v = 0; v < V; ++v) s[i][k][v] = 0.0F;
         }
       }
+    }
+  };
+  if (a.state_settled) load_rows();
+  const T* weight = static_cast<const T*>(a.norm_weight);
+  if (weight) {
+    weight += row0;
+    if (threadIdx.x < n_rows && threadIdx.x % 16 == 0)
+      asm volatile("prefetch.global.L2 [%0];" ::"l"(weight + threadIdx.x));
+  }
+  const float dt_bias = a.dt_bias ? a.dt_bias[head] : 0.0F, decay = a.a[head];
+  const float skip = a.d ? a.d[head] : 0.0F;
+  wait_for_previous_grid();
+  let_next_grid_start();
+  if (!a.state_settled) load_rows();
+  const float dt = transform(
+      to_float(static_cast<const T*>(a.dt.data)[batch * a.dt.batch_stride + head]), dt_bias);
+  const float em = expm1f(dt * decay);
+  float b[K][V], c[K][V];
+#pragma unroll
+  for (int k = 0; k < K; ++k) {
+#pragma unroll
+    for (int v = 0; v < V; ++v) {
+      const int n = (l + k * kLanes) * V + v;
+      b[k][v] = n < n_state ? to_float(bp[n]) * dt : 0.0F;
+      c[k][v] = n < n_state ? to_float(cp[n]) : 0.0F;
+    }
+  }
+  float squares = 0.0F;
+  while (r0 - sub < n_rows) {
+    float xv[kInFlight], gate[kInFlight], scale[kInFlight];
+#pragma unroll
+    for (int i = 0; i < kInFlight; ++i) {
+      const int r = min(r0 + i * kStep, n_rows - 1);
+      xv[i] = to_float(x[r]);
+      gate[i] = z ? to_float(z[r]) : 0.0F;
+      scale[i] = weight ? to_float(weight[r]) : 1.0F;
     }
 #pragma unroll
     for (int i = 0; i < kInFlight; ++i) {
@@ -93,18 +111,24 @@ __global__ void __launch_bounds__(kWarps * 32)
       for (int o = kLanes / 2; o > 0; o /= 2) y += __shfl_xor_sync(0xffffffffU, y, o);
       if (l == 0 && r < n_rows) {
         y = fmaf(skip, xv[i], y);
-        if (z) y *= silu<true>(to_float(z[r]));
-        out[r] = from_float<T>(y);
+        if (z) y *= silu<true>(gate[i]);
+        squares = fmaf(y, y, squares);
+        out[r] = from_float<T>(y * scale[i]);
       }
     }
+    r0 += kStep * kInFlight;
+    if (r0 - sub < n_rows) load_rows();
   }
-}
-
-/// Rows of a head per block: all, or fewer where heads alone would not fill the device.
-int rows_per_block(const SsdStateUpdateArgs& a) {
-  std::int64_t rows = a.head_dim;
-  while (rows % 8 == 0 && rows > 16 && a.batch * a.heads * (a.head_dim / rows) < 132 * 4) rows /= 2;
-  return static_cast<int>(rows);
+  if (!weight) return;
+  __shared__ float partial[kWarps];
+  squares = warp_sum(squares);
+  if (lane == 0) partial[warp] = squares;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    float total = 0.0F;
+    for (int w = 0; w < kWarps; ++w) total += partial[w];
+    a.squares[batch * gridDim.x + blockIdx.x] = total;
+  }
 }
 
 template <typename T, typename S, int V, int kLanes, int K>
@@ -118,7 +142,8 @@ void launch(const SsdStateUpdateArgs& args, const Launch& where) {
     move(p.x), move(p.b), move(p.c), move(p.dt), move(p.z);
     p.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
     p.ssm_state = static_cast<S*>(args.ssm_state) + u * args.heads * args.head_dim * args.state;
-    const int rows = rows_per_block(p);
+    const auto rows = static_cast<int>(ssd_step_rows(args.batch, args.heads, args.head_dim));
+    if (args.squares != nullptr) p.squares = args.squares + u * args.heads * (args.head_dim / rows);
     const dim3 grid(static_cast<unsigned>(args.heads * args.head_dim / rows),
                     static_cast<unsigned>(p.batch));
     const DtTransform transform{args.dt_softplus, args.dt_min, args.dt_max};

@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "kernels/bench/fill.hpp"
@@ -82,6 +84,28 @@ TEST_CASE("a linear layer's cost is its formula") {
   CHECK(cost_of(a) == Cost{210, 0, 100, 42});
   a.bias = &a;
   CHECK(cost_of(a) == Cost{231, 0, 114, 42});
+}
+
+TEST_CASE("the plan of a wide linear layer fits every size") {
+  for (const std::int64_t inputs : {8, 48, 160, 768, 1536, 2560, 5120, 70000})
+    for (const std::int64_t outputs : {1, 80, 192, 1536, 2560, 3352, 10240, 10576, 50288})
+      for (const bool parts : {false, true}) {
+        const auto plan = cuda::plan_linear_wide(inputs, outputs, parts, 132);
+        const auto layout = cuda::lay_out_linear_wide(inputs, outputs, plan);
+        INFO("K " << inputs << " N " << outputs << " parts " << parts);
+        const auto* const end = std::end(cuda::kLinearWideTiles);
+        CHECK(std::find(std::begin(cuda::kLinearWideTiles), end, plan.tile) != end);
+        CHECK((!parts || plan.tile % kLinearPart == 0));
+        CHECK(plan.split <= layout.steps);
+        CHECK(plan.stages >= 2);
+        CHECK(layout.steps * 64 >= inputs);
+        CHECK(layout.pitch >= plan.tile);
+        CHECK(layout.pitch % 32 == 8);
+        CHECK(layout.tail % 16 == 0);
+        // With the windows of a convolution over all rows beside it.
+        CHECK(layout.shared + plan.tile * 16 * 3 * 8 + plan.tile * 10 + 4096 <= 232448);
+        CHECK(std::int64_t{layout.blocks} / plan.split * plan.tile >= outputs);
+      }
 }
 
 TEST_CASE("the plan of a linear layer fits every device and size") {

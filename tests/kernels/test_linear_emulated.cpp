@@ -7,6 +7,7 @@
 #include "kernels/linear.hpp"
 
 #include "tests/catch.hpp"
+#include "tests/kernels/fused_step_cases.hpp"
 
 using namespace ssmprof::kernels;
 using cuda::LinearPlan;
@@ -25,8 +26,9 @@ struct Case {
 
 template <class T, int NT, int MT>
 void launch(const cuda::linear_detail::Params& p, const cuda::LinearLayout& layout, int cluster) {
-  emulated::Machine::get().run(layout.blocks, layout.threads, layout.shared, cluster,
-                               [p] { cuda::linear_detail::linear_stream_kernel<T, NT, MT>(p); });
+  emulated::Machine::get().run(layout.blocks, layout.threads, layout.shared, cluster, [p] {
+    cuda::linear_detail::linear_stream_kernel<T, NT, MT, cuda::linear_detail::End::plain>(p);
+  });
 }
 
 template <class T, int MT>
@@ -71,15 +73,16 @@ void check(const Case& c, double unit) {
   const auto layout = cuda::lay_out_linear(c.rows, c.inputs, c.outputs, c.plan, c.room);
   REQUIRE(layout.chunk > 0);
   cuda::linear_detail::Params p{};
-  p.x = x, p.weight = weight, p.bias = bias.data(), p.y = y;
-  p.x_stride = x_row, p.y_stride = y_row;
+  p.x = x, p.weight = weight, p.finish.bias = bias.data(), p.finish.y = y;
+  p.x_stride = x_row, p.finish.y_stride = y_row;
+  p.finish.rows = static_cast<int>(c.rows), p.finish.outputs = static_cast<int>(c.outputs);
   p.rows = static_cast<int>(c.rows), p.inputs = static_cast<int>(c.inputs);
   p.outputs = static_cast<int>(c.outputs);
   p.across = c.plan.across, p.along = c.plan.along;
   p.steps = layout.steps, p.queue = layout.queue, p.x_at = layout.x_at;
-  p.chunk = layout.chunk, p.pitch = layout.pitch;
+  p.chunk = layout.chunk, p.pitch = layout.pitch, p.scales_at = layout.scales_at;
   p.bulk = c.engine && c.rows > 8;
-  p.packed_y = y_row % 4 == 0;
+  p.finish.packed_y = y_row % 4 == 0;
   watch = {weight, weight + c.outputs * c.inputs, 0};
   if (c.plan.tiles == 1)
     launch_rows<T, 1>(p, layout, c.plan.split);
@@ -115,7 +118,95 @@ void check_both(const Case& c) {
   check<cpu::F16>(c, 0x1p-11);
 }
 
+using cuda::linear_detail::End;
+
+/// What is behind the product alone: blocks of `wide` outputs, the sums given, all of them by the
+/// first block of a cluster. `kShared`: what the convolution needs through shared memory.
+template <End kEnd, bool kShared>
+void finish_kernel(const cuda::linear_detail::FinishParams& p, const float* product, int wide,
+                   int windows) {
+  namespace detail = cuda::linear_detail;
+  auto& machine = emulated::Machine::get();
+  const int blocks = machine.cluster(), rank = machine.self().block;
+  const int first = machine.block_index() / blocks * wide, pitch = wide + 4;
+  unsigned char* const memory = cuda::block_memory();
+  auto* const sums = reinterpret_cast<float*>(memory);
+  const int scales_at = p.rows * pitch * 4;
+  auto* const scales = reinterpret_cast<float*>(memory + scales_at);
+  const auto held = [&] {
+    if constexpr (kShared)
+      return detail::HeldWindows<cpu::Bf16>{static_cast<std::uint32_t>(scales_at + 256),
+                                            memory + scales_at + 256 + windows};
+    else
+      return detail::Held<cpu::Bf16, kEnd, 2>{};
+  };
+  auto keeps = held();
+  keeps.load(p, rank, blocks, first, wide);
+  if (cuda::threadIdx.x < 128) detail::scale_many_rows(p, scales);
+  for (int i = cuda::threadIdx.x; i < p.rows * wide; i += machine.threads()) {
+    const int row = i / wide, n = first + i % wide;
+    sums[row * pitch + i % wide] = rank == 0 && n < p.outputs ? product[row * p.outputs + n] : 0.0F;
+  }
+  cuda::wait_for_copies<0>();
+  cuda::cluster_barrier();
+  const detail::SumsAt at{0, 0, pitch, 1, blocks, rank, scales};
+  if constexpr (kShared)
+    detail::finish(p, at, first, wide, keeps);
+  else
+    detail::finish<cpu::Bf16, kEnd, 2>(p, at, first, wide, keeps);
+  cuda::cluster_barrier();
+}
+
+template <End kEnd, bool kShared>
+void check_finish(const cases::FusedLinearShape& shape, int wide, int split) {
+  constexpr int kThreads = 160;
+  INFO("wide " << wide << " split " << split << " shared " << kShared);
+  cases::check_fused_linear(shape, [&](cases::FusedLinearCase& test) {
+    const LinearArgs args = test.args(cases::host_place);
+    const auto p = cuda::linear_detail::finish_params(args);
+    cases::FusedLinearCase bare = test;
+    bare.shape.parts = 0, bare.shape.bias = false;
+    std::vector<float> product;
+    for (const double v : bare.product()) product.push_back(static_cast<float>(v));
+    const int windows = cuda::linear_detail::held_windows_bytes(p.rows, wide, split, kThreads);
+    const int shared = p.rows * (wide + 4) * 4 + 256 + windows +
+                       (cuda::linear_detail::held_taps_bytes(wide) + 15) / 16 * 16;
+    const int blocks = (p.outputs + wide - 1) / wide * split;
+    emulated::Machine::get().run(blocks, kThreads, shared, split, [&] {
+      finish_kernel<kEnd, kShared>(p, product.data(), wide, windows);
+    });
+  });
+}
+
 }  // namespace
+
+TEST_CASE("the emulated end of the linear layer equals fp64") {
+  for (const std::int64_t rows : {1, 9, 64})
+    for (const int split : {1, 2}) {
+      check_finish<End::plain, false>(
+          {.rows = rows, .inputs = 24, .outputs = 100, .parts = 7, .bias = true}, 40, split);
+      for (const std::int64_t parts : {12, 332}) {
+        const cases::FusedLinearShape conv{.rows = rows,
+                                           .inputs = 24,
+                                           .outputs = 200,
+                                           .parts = parts,
+                                           .conv_first = 36,
+                                           .conv_channels = 132,
+                                           .bias = true};
+        check_finish<End::conv, true>(conv, 40, split);
+        check_finish<End::conv, true>(conv, 88, split);
+        check_finish<End::conv, false>(conv, 48, split);
+      }
+      check_finish<End::residual, false>(
+          {.rows = rows, .inputs = 24, .outputs = 208, .parts = 12, .residual = true}, 48, split);
+      check_finish<End::residual, false>({.residual_dtype = DType::bf16,
+                                          .rows = rows,
+                                          .inputs = 24,
+                                          .outputs = 112,
+                                          .residual = true},
+                                         64, split);
+    }
+}
 
 TEST_CASE("the emulated linear layer equals fp64 at ragged sizes by every kind of plan") {
   int turn = 0;

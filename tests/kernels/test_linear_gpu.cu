@@ -62,6 +62,28 @@ TEST_CASE("every plan of the GPU linear layer gives the product, twice the same 
             }
 }
 
+TEST_CASE("every plan of the wide GPU linear layer gives the product, twice the same bits") {
+  if (!has_device() || !cuda::launches_overlap()) return;
+  for (const std::int64_t rows : {1, 9, 30, 64})
+    for (const std::int64_t inputs : {40, 1000, 2048})
+      for (const int tile : cuda::kLinearWideTiles)
+        for (const int split : {1, 2, 4, 8})
+          for (const int stages : {2, 5}) {
+            const cuda::LinearWidePlan plan{tile, split, stages};
+            if (cuda::lay_out_linear_wide(inputs, 1011, plan).shared > 232448) continue;
+            Layer layer(DType::bf16, rows, inputs, 1011, 8, true);
+            INFO(layer.name() << " tile " << tile << " split " << split << " stages " << stages);
+            cuda::linear(layer.args(), plan, on_gpu());
+            layer.check();
+            const auto first = layer.bits();
+            layer.poison();
+            Launch overlapping = on_gpu();
+            overlapping.overlap = true;
+            cuda::linear(layer.args(), plan, overlapping);
+            CHECK(layer.bits() == first);
+          }
+}
+
 TEST_CASE("dependent GPU linear layers overlap in a graph without changing a bit") {
   if (!has_device()) return;
   for (const std::int64_t rows : {1, 64}) {

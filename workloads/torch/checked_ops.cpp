@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace ssmprof::workloads {
 namespace {
@@ -145,7 +146,16 @@ at::Tensor CheckedOps::ssd(const SsdCall& call) {
   return with_state(call, exact::ssd(call), &Ops::ssd, type_of_state(call));
 }
 at::Tensor CheckedOps::ssd_step(const SsdCall& call) {
-  return with_state(call, exact::ssd(call), &Ops::ssd_step, call.state.scalar_type());
+  exact::Result expected = exact::ssd(call);
+  if (!call.norm_weight.defined()) {
+    return with_state(call, expected, &Ops::ssd_step, call.state.scalar_type());
+  }
+  const at::Tensor gated = exact::gate(expected.out, call.z);
+  expected.out = gated * call.norm_weight.to(at::kDouble);
+  at::Tensor out = with_state(call, expected, &Ops::ssd_step, call.state.scalar_type());
+  judge("squares", call.squares.sum(-1, false, at::kDouble), gated.square().sum({-2, -1}),
+        at::kFloat);
+  return out;
 }
 
 at::Tensor CheckedOps::gate(const at::Tensor& y, const at::Tensor& z) {
@@ -179,6 +189,65 @@ at::Tensor CheckedOps::gated_rms_norm(const at::Tensor& y, const at::Tensor& z,
   at::Tensor out = inner_->gated_rms_norm(y, z, weight, group_size, eps);
   judge("output", out, expected, out.scalar_type());
   return out;
+}
+
+/// The stream against what it must be now; the rest against what it is.
+void CheckedOps::judge_stream(const StepStream& stream, const at::Tensor& sum,
+                              const at::Tensor& norm_weight) {
+  judge("sum", stream.residual, sum, stream.residual.scalar_type());
+  judge("output", stream.next, sum * norm_weight.to(at::kDouble), stream.next.scalar_type());
+  judge("squares", stream.squares.sum(-1, false, at::kDouble), sum.square().sum(-1), at::kFloat);
+}
+
+StepLinearResult CheckedOps::linear_step(const StepLinearCall& call) {
+  at::Tensor expected = exact::linear(call.x, call.weight, {});
+  if (call.squares.defined()) {
+    const at::Tensor mean =
+        call.squares.sum(-1, /*keepdim=*/true, at::kDouble) / static_cast<double>(call.x.size(1));
+    expected = expected / at::sqrt(mean + call.eps);
+  }
+  if (call.bias.defined()) expected = expected + call.bias.to(at::kDouble);
+  if (call.stream != nullptr) {
+    const at::Tensor sum = call.stream->residual.to(at::kDouble) + expected;
+    StepLinearResult result = inner_->linear_step(call);
+    judge_stream(*call.stream, sum, call.norm_weight);
+    return result;
+  }
+  if (!call.conv_weight.defined()) {
+    StepLinearResult result = inner_->linear_step(call);
+    judge("output", result.y, expected, result.y.scalar_type());
+    return result;
+  }
+  const at::Tensor before = call.conv_state.clone();
+  StepLinearResult result = inner_->linear_step(call);
+  const std::int64_t first = call.conv_first, channels = call.conv_weight.size(0);
+  const std::int64_t after = first + channels, taps = before.size(1);
+  const at::Tensor newest = call.conv_state.narrow(1, taps - 1, 1);
+  Norms product, shifted;
+  product.add(newest.squeeze(1), expected.narrow(1, first, channels), newest.scalar_type());
+  for (const auto& [at, count] :
+       {std::pair{std::int64_t{0}, first}, std::pair{after, expected.size(1) - after}}) {
+    if (count == 0) continue;
+    product.add(result.y.narrow(1, at, count), expected.narrow(1, at, count),
+                result.y.scalar_type());
+  }
+  record("output", product, limit_of(result.y.scalar_type(), /*library=*/false));
+  shifted.add(call.conv_state.narrow(1, 0, taps - 1), before.narrow(1, 1, taps - 1).to(at::kDouble),
+              call.conv_state.scalar_type());
+  record("state", shifted, 0.0);
+  ConvCall step;
+  step.x = newest, step.weight = call.conv_weight, step.bias = call.conv_bias;
+  step.state = before, step.from_state = true;
+  judge("convolved", result.convolved.unsqueeze(1), exact::conv(step).out,
+        result.convolved.scalar_type());
+  return result;
+}
+
+StepStream CheckedOps::embed_step(const at::Tensor& ids, const at::Tensor& table,
+                                  at::ScalarType residual_type, const at::Tensor& norm_weight) {
+  StepStream stream = inner_->embed_step(ids, table, residual_type, norm_weight);
+  judge_stream(stream, at::embedding(table, ids).to(at::kDouble), norm_weight);
+  return stream;
 }
 
 at::Tensor CheckedOps::linear(const at::Tensor& x, const at::Tensor& weight,

@@ -37,6 +37,9 @@ class CheckedOps : public ForwardingOps, public RangeObserver {
                           const at::Tensor& weight, double eps) override;
   at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Tensor& weight,
                             std::int64_t group_size, double eps) override;
+  StepLinearResult linear_step(const StepLinearCall& call) override;
+  StepStream embed_step(const at::Tensor& ids, const at::Tensor& table,
+                        at::ScalarType residual_type, const at::Tensor& norm_weight) override;
   at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) override;
 
  private:
@@ -47,6 +50,7 @@ class CheckedOps : public ForwardingOps, public RangeObserver {
                         at::Tensor (Ops::*operation)(const Call&), at::ScalarType state_type);
   at::Tensor checked_conv(const ConvCall& call, at::Tensor (Ops::*operation)(const ConvCall&));
   /// Held against the limit of `type`: the result's, or a coarser one that its sums are formed in.
+  void judge_stream(const StepStream& stream, const at::Tensor& sum, const at::Tensor& norm_weight);
   void judge(const char* what, const at::Tensor& got, const at::Tensor& expected,
              at::ScalarType type);
   void record(const char* what, const Norms& norms, std::optional<double> limit);

@@ -44,7 +44,9 @@ Result conv(const ConvCall& call) {
 Result scan(const ScanCall& call) {
   const at::Tensor u = wide(call.u), b = wide(call.b), c = wide(call.c);
   const at::Tensor a = wide(call.a), d = wide(call.d);
-  const at::Tensor delta = softplus_of(wide(call.delta) + wide(call.delta_bias));
+  const at::Tensor raw =
+      call.dt_weight.defined() ? exact::linear(call.delta, call.dt_weight, {}) : wide(call.delta);
+  const at::Tensor delta = softplus_of(raw + wide(call.delta_bias));
   at::Tensor h = first_state(call.state, call.from_state);  // [B, C, N]
   at::Tensor out = at::empty(u.sizes(), u.options());
   for (std::int64_t t = 0; t < u.size(1); ++t) {

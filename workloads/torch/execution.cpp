@@ -48,6 +48,7 @@ class HostedExecution : public Execution {
     pass_.batch = spec.batch, pass_.length = spec.length, pass_.logits = spec.logits;
     pass_.fused = spec.fusion && spec.backend == Backend::native;
     pass_.ranges = &index_;
+    pass_.steps = step_fusion(hosted_->model.config(), spec);
     if (spec.mode == Mode::decode) {
       next_ = at::empty({spec.batch}, ids_.options());
       pass_.logits = Logits::last;
@@ -251,6 +252,9 @@ class HostedModel : public Model, public Continuing {
     pass.batch = batch;
     pass.logits = Logits::all;
     pass.fused = spec_.fusion && spec_.backend == Backend::native;
+    ExecutionSpec step = spec_;
+    step.mode = Mode::decode, step.batch = batch;
+    pass.steps = step_fusion(config(), step);
     return pass;
   }
 

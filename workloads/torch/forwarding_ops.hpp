@@ -12,6 +12,7 @@ class ForwardingOps : public Ops {
  public:
   explicit ForwardingOps(std::unique_ptr<Ops> inner) : inner_(std::move(inner)) {}
 
+  void overlap(bool allowed) override { inner_->overlap(allowed); }
   at::Tensor conv(const ConvCall& call) override { return inner_->conv(call); }
   at::Tensor conv_step(const ConvCall& call) override { return inner_->conv_step(call); }
   at::Tensor scan(const ScanCall& call) override { return inner_->scan(call); }
@@ -29,6 +30,16 @@ class ForwardingOps : public Ops {
   at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Tensor& weight,
                             std::int64_t group_size, double eps) override {
     return inner_->gated_rms_norm(y, z, weight, group_size, eps);
+  }
+  void greedy(const at::Tensor& logits, at::Tensor next) override {
+    inner_->greedy(logits, std::move(next));
+  }
+  StepLinearResult linear_step(const StepLinearCall& call) override {
+    return inner_->linear_step(call);
+  }
+  StepStream embed_step(const at::Tensor& ids, const at::Tensor& table,
+                        at::ScalarType residual_type, const at::Tensor& norm_weight) override {
+    return inner_->embed_step(ids, table, residual_type, norm_weight);
   }
   at::Tensor linear(const at::Tensor& x, const at::Tensor& weight,
                     const at::Tensor& bias) override {

@@ -52,9 +52,36 @@ at::Tensor LanguageModel::head_norm(at::Tensor& residual, const at::Tensor& adde
   return ops_->add_rms_norm(needed(added), rows, /*keep=*/false, final_norm_, eps);
 }
 
+at::Tensor LanguageModel::fused_step(const at::Tensor& ids, std::vector<LayerState>& states,
+                                     const Pass& pass, const at::Tensor& next) const {
+  const auto norm_after = [&](std::int64_t layer) {
+    return layer + 1 < config().n_layer ? norms_[static_cast<std::size_t>(layer + 1)] : final_norm_;
+  };
+  StepStream stream;
+  {
+    const auto range = pass.leaf(-1, Component::embedding);
+    stream = ops_->embed_step(ids, embedding_,
+                              config().residual_in_fp32 ? at::kFloat : embedding_.scalar_type(),
+                              norm_after(-1));
+  }
+  for (std::int64_t layer = 0; layer < config().n_layer; ++layer) {
+    const auto at = static_cast<std::size_t>(layer);
+    const ScopedRange group(pass.observer,
+                            pass.observer != nullptr ? pass.ranges->group(layer) : -1);
+    blocks_[at]->step(stream, norm_after(layer), states[at], pass);
+  }
+  const auto range = pass.leaf(-1, Component::head);
+  StepLinearCall call{stream.next, head_, {}, stream.squares, config().norm_eps};
+  at::Tensor logits = ops_->linear_step(call).y;
+  if (next.defined()) ops_->greedy(logits, next);
+  return logits;
+}
+
 at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>& states,
                                   const Pass& pass, const at::Tensor& next) const {
   const ScopedRange whole(pass.observer, pass.observer != nullptr ? pass.ranges->forward() : -1);
+  ops_->overlap(pass.fused && pass.observer == nullptr);
+  if (pass.step() && pass.steps == StepFusion::layer) return fused_step(ids, states, pass, next);
   at::Tensor residual, added;
   {
     const auto range = pass.leaf(-1, Component::embedding);
@@ -87,10 +114,7 @@ at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>
   }
   const auto range = pass.leaf(-1, Component::head);
   at::Tensor logits = ops_->linear(normed, head_, {});
-  if (next.defined()) {
-    at::Tensor out = next;
-    at::argmax_out(out, logits, -1);
-  }
+  if (next.defined()) ops_->greedy(logits, next);
   normed.reset();
   return logits;
 }

@@ -32,6 +32,9 @@ class LanguageModel {
                      const at::Tensor& next = {}) const;
 
  private:
+  /// forward() for a step of StepFusion::layer.
+  at::Tensor fused_step(const at::Tensor& ids, std::vector<LayerState>& states, const Pass& pass,
+                        const at::Tensor& next) const;
   at::Tensor embed(const at::Tensor& ids) const;
   at::Tensor head_norm(at::Tensor& residual, const at::Tensor& added, const Pass& pass) const;
 

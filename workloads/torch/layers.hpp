@@ -20,8 +20,9 @@ struct LayerState {
 /// One forward pass over [batch, length] tokens.
 struct Pass {
   std::int64_t batch = 0, length = 0;
-  bool from_state = false;  ///< continue from the layers' states; else from zero
-  bool fused = false;       ///< native backend with fusion
+  bool from_state = false;              ///< continue from the layers' states; else from zero
+  bool fused = false;                   ///< native backend with fusion
+  StepFusion steps = StepFusion::none;  ///< of decode steps
   Logits logits = Logits::last;
   RangeObserver* observer = nullptr;
   const RangeIndex* ranges = nullptr;             ///< needed with an observer
@@ -39,6 +40,9 @@ class Block {
  public:
   virtual ~Block() = default;
   virtual at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) = 0;
+  /// One token of a fused decode step; `stream` goes on to the norm of weight `next_norm`.
+  virtual void step(StepStream& stream, const at::Tensor& next_norm, LayerState& state,
+                    const Pass& pass) = 0;
   virtual LayerState new_state(std::int64_t batch, at::ScalarType state_type) const = 0;
 };
 

@@ -14,6 +14,7 @@ class Mamba1Block : public Block {
         rank_(config.dt_rank),
         n_(config.d_state.at(static_cast<std::size_t>(layer))),
         width_(config.d_conv),
+        eps_(config.norm_eps),
         ops_(ops) {
     const std::string at = "backbone.layers." + std::to_string(layer) + ".mixer.";
     in_proj_ = weights.get(at + "in_proj.weight");
@@ -55,6 +56,18 @@ class Mamba1Block : public Block {
       const auto range = pass.leaf(layer_, Component::x_proj);
       parameters = ops_.linear(u.view({-1, inner_}), x_proj_, {});  // [T, R + 2N]
     }
+    if (pass.step() && pass.steps >= StepFusion::recurrence) {
+      {
+        const auto range = pass.leaf(layer_, Component::scan);
+        y = ops_.scan_step(
+            step_call(u.view({-1, inner_}), parameters, z.view({-1, inner_}), state));
+        u.reset(), parameters.reset();
+      }
+      const auto range = pass.leaf(layer_, Component::out_proj);
+      at::Tensor out = ops_.linear(y.view({-1, inner_}), out_proj_, out_bias_);
+      xz.reset(), z.reset(), y.reset();
+      return out;
+    }
     {
       const auto range = pass.leaf(layer_, Component::dt_proj);
       delta = ops_.linear(parameters.narrow(1, 0, rank_), dt_proj_, {});
@@ -89,13 +102,55 @@ class Mamba1Block : public Block {
     return out;
   }
 
+  void step(StepStream& stream, const at::Tensor& next_norm, LayerState& state,
+            const Pass& pass) override {
+    StepLinearResult in;
+    at::Tensor parameters, y;
+    {
+      const auto range = pass.leaf(layer_, Component::in_proj);
+      StepLinearCall call{stream.next, in_proj_, in_bias_, stream.squares, eps_};
+      call.conv_weight = conv_, call.conv_bias = conv_bias_, call.conv_state = state.conv;
+      in = ops_.linear_step(call);
+    }
+    {
+      const auto range = pass.leaf(layer_, Component::x_proj);
+      parameters = ops_.linear(in.convolved, x_proj_, {});  // [B, R + 2N]
+    }
+    {
+      const auto range = pass.leaf(layer_, Component::scan);
+      y = ops_.scan_step(
+          step_call(in.convolved, parameters, in.y.narrow(1, inner_, inner_), state));
+      parameters.reset(), in.convolved.reset();
+    }
+    const auto range = pass.leaf(layer_, Component::out_proj);
+    StepLinearCall call{y.view({-1, inner_}), out_proj_, out_bias_};
+    call.stream = &stream, call.norm_weight = next_norm;
+    ops_.linear_step(call);
+  }
+
   LayerState new_state(std::int64_t batch, at::ScalarType state_type) const override {
     return {at::zeros({batch, width_ - 1, inner_}, in_proj_.options()),
             at::zeros({batch, inner_, n_}, in_proj_.options().dtype(state_type))};
   }
 
  private:
+  /// A decode step with dt_proj and the gate inside, rows [B, ·].
+  ScanCall step_call(const at::Tensor& u, const at::Tensor& parameters, const at::Tensor& z,
+                     const LayerState& state) const {
+    const auto rows = [](const at::Tensor& t) { return t.unsqueeze(1); };
+    ScanCall call;
+    call.u = rows(u), call.z = rows(z);
+    call.delta = rows(parameters.narrow(1, 0, rank_));
+    call.b = rows(parameters.narrow(1, rank_, n_));
+    call.c = rows(parameters.narrow(1, rank_ + n_, n_));
+    call.a = a_, call.d = d_, call.delta_bias = dt_bias_;
+    call.state = state.ssm, call.from_state = true;
+    call.dt_weight = dt_proj_;
+    return call;
+  }
+
   std::int64_t layer_, inner_, rank_, n_, width_;
+  double eps_;
   Ops& ops_;
   at::Tensor in_proj_, in_bias_, conv_, conv_bias_, x_proj_, dt_proj_, dt_bias_, a_, d_, out_proj_,
       out_bias_;

@@ -1,3 +1,4 @@
+#include "kernels/ssd.hpp"
 #include "workloads/torch/layers.hpp"
 #include "workloads/torch/placement.hpp"
 
@@ -39,7 +40,6 @@ class Mamba2Block : public Block {
 
   at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) override {
     const std::int64_t batch = pass.batch, length = pass.length, inner = config_.d_inner;
-    const std::int64_t bc = config_.n_groups * n_;
     at::Tensor packed, rows, dt, xbc, y;
     {
       const auto range = pass.leaf(layer_, Component::in_proj);
@@ -61,16 +61,7 @@ class Mamba2Block : public Block {
     }
     {
       const auto range = pass.leaf(layer_, Component::ssd);
-      SsdCall call;
-      call.x = xbc.narrow(2, 0, inner);
-      call.b = xbc.narrow(2, inner, bc), call.c = xbc.narrow(2, inner + bc, bc);
-      call.dt = dt;
-      call.a = a_, call.d = d_, call.dt_bias = dt_bias_;
-      call.heads = config_.n_heads, call.head_dim = config_.head_dim;
-      call.groups = config_.n_groups, call.state_size = n_;
-      call.chunk = config_.chunk_size;
-      call.dt_min = config_.dt_min, call.dt_max = config_.dt_max;
-      call.state = state.ssm, call.from_state = pass.from_state;
+      const SsdCall call = ssd_call(xbc, dt, state, pass.from_state);
       y = pass.step() ? ops_.ssd_step(call) : ops_.ssd(call);
       xbc.reset();
     }
@@ -86,6 +77,36 @@ class Mamba2Block : public Block {
     return out;
   }
 
+  void step(StepStream& stream, const at::Tensor& next_norm, LayerState& state,
+            const Pass& pass) override {
+    const std::int64_t inner = config_.d_inner;
+    StepLinearResult in;
+    SsdCall call;
+    at::Tensor y;
+    {
+      const auto range = pass.leaf(layer_, Component::in_proj);
+      StepLinearCall linear{stream.next, in_proj_, in_bias_, stream.squares, config_.norm_eps};
+      linear.conv_weight = conv_, linear.conv_bias = conv_bias_, linear.conv_state = state.conv;
+      linear.conv_first = inner;
+      in = ops_.linear_step(linear);
+    }
+    {
+      const auto range = pass.leaf(layer_, Component::ssd);
+      call = ssd_call(in.convolved.unsqueeze(1),
+                      in.y.narrow(1, inner + channels_, config_.n_heads).unsqueeze(1), state, true);
+      call.z = in.y.narrow(1, 0, inner).unsqueeze(1), call.norm_weight = norm_;
+      const std::int64_t rows =
+          kernels::ssd_step_rows(pass.batch, config_.n_heads, config_.head_dim);
+      call.squares = at::empty({pass.batch, inner / rows}, in.y.options().dtype(at::kFloat));
+      y = ops_.ssd_step(call);
+    }
+    const auto range = pass.leaf(layer_, Component::out_proj);
+    StepLinearCall linear{y.view({-1, inner}), out_proj_, out_bias_, call.squares,
+                          config_.norm_eps};
+    linear.stream = &stream, linear.norm_weight = next_norm;
+    ops_.linear_step(linear);
+  }
+
   LayerState new_state(std::int64_t batch, at::ScalarType state_type) const override {
     return {at::zeros({batch, config_.d_conv - 1, channels_}, in_proj_.options()),
             at::zeros({batch, config_.n_heads, config_.head_dim, n_},
@@ -93,6 +114,22 @@ class Mamba2Block : public Block {
   }
 
  private:
+  SsdCall ssd_call(const at::Tensor& xbc, const at::Tensor& dt, const LayerState& state,
+                   bool from_state) const {
+    const std::int64_t inner = config_.d_inner, bc = config_.n_groups * n_;
+    SsdCall call;
+    call.x = xbc.narrow(2, 0, inner);
+    call.b = xbc.narrow(2, inner, bc), call.c = xbc.narrow(2, inner + bc, bc);
+    call.dt = dt;
+    call.a = a_, call.d = d_, call.dt_bias = dt_bias_;
+    call.heads = config_.n_heads, call.head_dim = config_.head_dim;
+    call.groups = config_.n_groups, call.state_size = n_;
+    call.chunk = config_.chunk_size;
+    call.dt_min = config_.dt_min, call.dt_max = config_.dt_max;
+    call.state = state.ssm, call.from_state = from_state;
+    return call;
+  }
+
   const ModelConfig& config_;
   std::int64_t layer_, n_, channels_;
   Ops& ops_;

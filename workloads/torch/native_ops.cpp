@@ -1,3 +1,4 @@
+#include "kernels/argmax.hpp"
 #include "kernels/causal_conv1d.hpp"
 #include "kernels/gate.hpp"
 #include "kernels/linear.hpp"
@@ -5,43 +6,25 @@
 #include "kernels/selective_scan.hpp"
 #include "kernels/ssd.hpp"
 #include "workloads/torch/device.hpp"
+#include "workloads/torch/native_steps.hpp"
+#include "workloads/torch/native_views.hpp"
 #include "workloads/torch/ops.hpp"
 
 namespace ssmprof::workloads {
 namespace {
 
-kernels::DType dtype_of(const at::Tensor& t) {
-  switch (t.scalar_type()) {
-    case at::kHalf:
-      return kernels::DType::f16;
-    case at::kBFloat16:
-      return kernels::DType::bf16;
-    default:
-      return kernels::DType::f32;
-  }
-}
-
-/// [B, L, C]; an undefined tensor is "not given".
-kernels::Rows rows3(const at::Tensor& t) {
-  if (!t.defined()) return {};
-  return {t.data_ptr(), t.stride(0), t.stride(1)};
-}
-
-/// [T, C].
-kernels::Rows rows2(const at::Tensor& t) {
-  return {t.data_ptr(), 0, t.stride(0)};
-}
-
-template <typename T = void>
-T* pointer(const at::Tensor& t) {
-  return t.defined() && t.numel() > 0 ? static_cast<T*>(t.data_ptr()) : nullptr;
-}
+using native::dtype_of;
+using native::pointer;
+using native::rows2;
+using native::rows3;
 
 /// The kernels of this project on the tensors' memory, on the device's current stream.
 class NativeOps : public Ops {
  public:
   explicit NativeOps(const ExecutionSpec& spec)
       : device_(spec.device), index_(spec.device_index), threads_(spec.threads) {}
+
+  void overlap(bool allowed) override { overlap_ = allowed; }
 
   at::Tensor conv(const ConvCall& call) override {
     at::Tensor out = like_rows(call.x);
@@ -88,6 +71,10 @@ class NativeOps : public Ops {
     args.delta_bias = pointer<float>(call.delta_bias);
     args.ssm_state = pointer(call.state);
     args.out = rows3(out);
+    if (call.dt_weight.defined()) {
+      args.rank = call.dt_weight.size(1), args.dt_weight = pointer(call.dt_weight);
+      args.state_settled = true;  // by the layer's step of the token before
+    }
     kernels::selective_state_update(args, launch());
     return out;
   }
@@ -129,6 +116,11 @@ class NativeOps : public Ops {
     args.dt_min = call.dt_min, args.dt_max = call.dt_max;
     args.ssm_state = pointer(call.state);
     args.out = rows3(out);
+    if (call.norm_weight.defined()) {
+      args.z = rows3(call.z), args.norm_weight = pointer(call.norm_weight);
+      args.squares = pointer<float>(call.squares);
+      args.state_settled = true;  // by the layer's step of the token before
+    }
     kernels::ssd_state_update(args, launch());
     return out;
   }
@@ -182,7 +174,7 @@ class NativeOps : public Ops {
     args.weight = weight.data_ptr(), args.bias = pointer(bias);
     if (device_ == kernels::Device::cpu || args.rows < 1 || args.rows > kernels::kLinearRows ||
         args.dtype == kernels::DType::f32 || x.scalar_type() != weight.scalar_type() ||
-        x.stride(1) != 1 || !weight.is_contiguous() || !kernels::linear_pays(args)) {
+        x.stride(1) != 1 || !weight.is_contiguous() || !kernels::linear_pays(args, launch())) {
       return Ops::linear(x, weight, bias);
     }
     at::Tensor y = at::empty({args.rows, args.outputs}, x.options());
@@ -191,8 +183,25 @@ class NativeOps : public Ops {
     return y;
   }
 
+  void greedy(const at::Tensor& logits, at::Tensor next) override {
+    if (device_ == kernels::Device::cpu) return Ops::greedy(logits, next);
+    kernels::argmax({dtype_of(logits), logits.size(0), logits.size(1), rows2(logits),
+                     next.data_ptr<std::int64_t>()},
+                    launch());
+  }
+
+  StepLinearResult linear_step(const StepLinearCall& call) override {
+    return native::linear_step(call, launch());
+  }
+  StepStream embed_step(const at::Tensor& ids, const at::Tensor& table,
+                        at::ScalarType residual_type, const at::Tensor& norm_weight) override {
+    return native::embed_step(ids, table, residual_type, norm_weight, launch());
+  }
+
  private:
-  kernels::Launch launch() const { return {device_, current_stream(device_, index_), threads_}; }
+  kernels::Launch launch() const {
+    return {device_, current_stream(device_, index_), threads_, overlap_};
+  }
 
   static at::Tensor like_rows(const at::Tensor& t) { return at::empty(t.sizes(), t.options()); }
 
@@ -238,6 +247,7 @@ class NativeOps : public Ops {
 
   kernels::Device device_;
   int index_, threads_;
+  bool overlap_ = false;
 };
 
 }  // namespace

@@ -85,6 +85,14 @@ class TorchOps : public Ops {
     throw std::logic_error("the torch backend fuses nothing");
   }
 
+  StepLinearResult linear_step(const StepLinearCall&) override {
+    throw std::logic_error("the torch backend fuses nothing");
+  }
+  StepStream embed_step(const at::Tensor&, const at::Tensor&, at::ScalarType,
+                        const at::Tensor&) override {
+    throw std::logic_error("the torch backend fuses nothing");
+  }
+
   at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Tensor& weight,
                             std::int64_t group_size, double eps) override {
     const std::int64_t channels = y.size(-1);

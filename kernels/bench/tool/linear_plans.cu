@@ -1,4 +1,5 @@
-// linear_plans FILE: times every plan of the linear layer at the models' sizes, apart and with
+// linear_plans FILE [ROWS]: times every plan of the linear layer at the models' sizes (those of so
+// many rows), apart and with
 // overlapping launches, and writes one line of JSON per plan. The weights of a run exceed the L2,
 // which is overwritten before each. On the terminal: plan_linear()'s choice beside the best.
 #include <algorithm>
@@ -92,6 +93,7 @@ class Bench {
     a.y = {reference_, 0, size.outputs}, a.weight = weights_;
     cuda::linear(a, chosen, where(false));
     a.y.data = y_;
+    if (size.rows > cuda::kLinearStreamed) return run_wide(size, a, each, launches, file);
     struct Timed {
       LinearPlan plan;
       double apart, overlapping;
@@ -157,7 +159,56 @@ class Bench {
     return weights_ + static_cast<std::size_t>(launch % sets_) * each;
   }
 
-  bool agrees(LinearArgs a, const LinearPlan& plan, std::size_t each) {
+  void run_wide(const Size& size, const LinearArgs& a, std::size_t each, int launches,
+                std::ofstream& file) {
+    const auto chosen = cuda::plan_linear_wide(size.inputs, size.outputs, false, 132);
+    struct Timed {
+      cuda::LinearWidePlan plan;
+      double apart, overlapping;
+    };
+    std::vector<Timed> all;
+    const auto time_plan = [&](const cuda::LinearWidePlan& plan) {
+      if (!agrees(a, plan, each)) {
+        std::printf("WRONG: tile %d split %d stages %d\n", plan.tile, plan.split, plan.stages);
+        return;
+      }
+      all.push_back(
+          {plan, time(a, plan, each, launches, false), time(a, plan, each, launches, true)});
+      file << "{\"rows\":" << size.rows << ",\"outputs\":" << size.outputs
+           << ",\"inputs\":" << size.inputs << ",\"tile\":" << plan.tile
+           << ",\"split\":" << plan.split << ",\"stages\":" << plan.stages
+           << ",\"chosen\":" << (all.size() == 1) << ",\"us_apart\":" << all.back().apart
+           << ",\"us_overlapping\":" << all.back().overlapping << "}\n";
+    };
+    time_plan(chosen);
+    const std::int64_t steps = cuda::blocks_for(size.inputs, 64);
+    for (const int tile : cuda::kLinearWideTiles)
+      for (const int split : {1, 2, 4, 8})
+        for (const int room : {56, 74, 110}) {
+          const int stage = (64 + tile) * 128;
+          const std::int64_t blocks = cuda::blocks_for(size.outputs, tile) * split;
+          const cuda::LinearWidePlan plan{tile, split, std::min((room << 10) / stage, 12)};
+          if (split > steps || plan.stages > cuda::blocks_for(steps, split) + 2) continue;
+          if (each > 400000 && (blocks < 50 || blocks > 1300)) continue;
+          time_plan(plan);
+        }
+    const auto print = [](const Timed& t) {
+      std::printf("  tile %3d split %d stages %2d: %7.2f apart %7.2f overlapping\n", t.plan.tile,
+                  t.plan.split, t.plan.stages, t.apart, t.overlapping);
+    };
+    std::printf("M %lld N %lld K %lld, %.2f MB of weights, %zu wide plans, us\n",
+                static_cast<long long>(size.rows), static_cast<long long>(size.outputs),
+                static_cast<long long>(size.inputs), static_cast<double>(each) * 2e-6, all.size());
+    if (all.empty()) return;
+    print(all.front());
+    std::sort(all.begin(), all.end(),
+              [](const auto& p, const auto& q) { return p.overlapping < q.overlapping; });
+    for (std::size_t i = 0; i < std::min<std::size_t>(4, all.size()); ++i) print(all[i]);
+    std::fflush(stdout);
+  }
+
+  template <class Plan>
+  bool agrees(LinearArgs a, const Plan& plan, std::size_t each) {
     a.weight = weights(0, each);
     const std::int64_t count = std::min<std::int64_t>(a.rows * a.outputs, 200000);
     check(cudaMemsetAsync(y_, 0xff, static_cast<std::size_t>(kY) * sizeof(Element), stream_), "y");
@@ -171,7 +222,8 @@ class Bench {
   }
 
   /// Microseconds per launch, median of five replays.
-  double time(LinearArgs a, const LinearPlan& plan, std::size_t each, int launches, bool overlap) {
+  template <class Plan>
+  double time(LinearArgs a, const Plan& plan, std::size_t each, int launches, bool overlap) {
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t exec = nullptr;
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
@@ -209,14 +261,15 @@ class Bench {
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 2) {
-    std::fputs("linear_plans: one argument, the file of the measurements\n", stderr);
+  if (count != 2 && count != 3) {
+    std::fputs("linear_plans: the file of the measurements, then the rows or nothing\n", stderr);
     return 2;
   }
   try {
     std::ofstream file(arguments[1]);
     Bench bench;
-    for (const auto& size : kSizes) bench.run(size, file);
+    for (const auto& size : kSizes)
+      if (count == 2 || size.rows == std::stoll(arguments[2])) bench.run(size, file);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

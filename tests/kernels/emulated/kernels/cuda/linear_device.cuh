@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "kernels/cpu/convert.hpp"
 
 #include "tests/kernels/emulated/machine.hpp"
@@ -56,6 +58,43 @@ void store_pack(T* p, const Pack<T, n>& v) {
   std::memcpy(p, &v, sizeof(v));
 }
 
+template <int n, class T>
+Pack<T, n> load_pack(const T* p) {
+  Pack<T, n> v;
+  if (reinterpret_cast<std::uintptr_t>(p) % sizeof(v) != 0) Machine::get().fail("unaligned load");
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+/// The sum of `count` neighbouring lanes, in each.
+inline float sum_of_lanes(float v, int count) {
+  auto& machine = Machine::get();
+  auto& warp = machine.warp();
+  const int lane = machine.lane();
+  std::memcpy(&warp.words[lane][0], &v, sizeof(v));
+  machine.barrier_of_warp();
+  float sum = 0;
+  for (int i = 0; i < count; ++i) {
+    float one = 0;
+    std::memcpy(&one, &warp.words[lane / count * count + i][0], sizeof(one));
+    sum += one;
+  }
+  machine.barrier_of_warp();
+  return sum;
+}
+inline float warp_sum(float v) {
+  return sum_of_lanes(v, kWarp);
+}
+inline float sum_of_eight(float v) {
+  return sum_of_lanes(v, 8);
+}
+inline float sum_of_four(float v) {
+  return sum_of_lanes(v, 4);
+}
+inline float rsqrtf(float v) {
+  return 1.0F / std::sqrt(v);
+}
+using std::fmaf;
+
 /// What weights may be read, and how many bank conflicts there were.
 struct Watch {
   const void *first = nullptr, *last = nullptr;
@@ -97,6 +136,7 @@ inline std::uint32_t shared_address(const void* p) {
   return static_cast<std::uint32_t>(static_cast<const unsigned char*>(p) - block_memory());
 }
 
+inline void prefetch(const void*) {}
 inline void copy_async(std::uint32_t to, const void* from, bool wanted) {
   auto& machine = Machine::get();
   const auto begin = reinterpret_cast<std::uintptr_t>(from);
@@ -105,6 +145,18 @@ inline void copy_async(std::uint32_t to, const void* from, bool wanted) {
     machine.fail("read beside the weights");
   std::memset(machine.at(machine.block(), to, 16), 0xff, 16);
   machine.self().copies.back().push_back({to, wanted ? from : nullptr, 16});
+}
+inline void copy_async_8(std::uint32_t to, const void* from) {
+  auto& machine = Machine::get();
+  if (reinterpret_cast<std::uintptr_t>(from) % 8 != 0) machine.fail("unaligned copy");
+  std::memset(machine.at(machine.block(), to, 8), 0xff, 8);
+  machine.self().copies.back().push_back({to, from, 8});
+}
+template <class P>
+P load_shared_8(std::uint32_t address) {
+  P p;
+  std::memcpy(&p, Machine::get().at(Machine::get().block(), address, 8), 8);
+  return p;
 }
 inline void commit_copies() {
   Machine::get().self().copies.emplace_back();

@@ -1,0 +1,92 @@
+// Decode steps of few launches against the same steps component by component.
+#include "kernels/cuda_device.hpp"
+#include "workloads/plan.hpp"
+
+#include "tests/catch.hpp"
+#include "tests/workloads/torch_models.hpp"
+
+namespace ssmprof::workloads {
+using namespace testing;
+using kernels::DType;
+
+namespace {
+
+bool no_gpu() {
+  if (models_cannot_run()) return true;
+  if (kernels::cuda_device_count() > 0) return false;
+  std::cout << "SKIPPED: no CUDA device\n";
+  return true;
+}
+
+ModelConfig fitting_config(Family family, bool residual_in_fp32) {
+  ModelConfig config = hosted_config(family);
+  config.d_model = 256, config.d_inner = 512, config.n_layer = 3;
+  config.residual_in_fp32 = residual_in_fp32;
+  if (family == Family::mamba1) {
+    config.d_state = {16, 16, 16}, config.dt_rank = 16;
+  } else {
+    config.d_state = {64, 38, 16};
+    config.head_dim = 32, config.n_heads = 16, config.n_groups = 2, config.chunk_size = 64;
+    config.norm_group_size = 512;
+  }
+  return config;
+}
+
+ExecutionSpec on_gpu(bool fusion, std::int64_t batch) {
+  ExecutionSpec spec = spec_of(Backend::native, DType::bf16);
+  spec.device = kernels::Device::cuda;
+  spec.fusion = fusion, spec.batch = batch;
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("fused decode steps compute what the components do", "[torch][gpu]") {
+  if (no_gpu()) return;
+  const auto family = GENERATE(Family::mamba1, Family::mamba2);
+  const std::int64_t batch = GENERATE(1, 3, 8, 64);
+  const bool residual_in_fp32 = GENERATE(true, false);
+  const ModelConfig config = fitting_config(family, residual_in_fp32);
+  const auto checkpoint = loud_checkpoint(config);
+  const TokenBatch tokens = random_tokens(batch, 24, config.vocab_size, 6);
+  ExecutionSpec step = on_gpu(true, batch);
+  step.mode = Mode::decode;
+  REQUIRE((step_fusion(config, step) == StepFusion::layer) == (batch <= kFusedStepRows));
+  const auto exact = make_model(checkpoint, spec_of(Backend::torch))->prefill_logits(tokens);
+  const auto apart = make_model(checkpoint, on_gpu(false, batch))->decode_logits(tokens, 12);
+  const auto model = make_model(checkpoint, on_gpu(true, batch));
+  const auto fused = model->decode_logits(tokens, 12);
+  INFO("batch " << batch << " fp32 residual " << residual_in_fp32);
+  CHECK(relative_error(fused, exact) < 1.1 * relative_error(apart, exact) + 1e-3);
+  CHECK(model->decode_logits(tokens, 12).values == fused.values);
+}
+
+TEST_CASE("a fused decode step opens its ranges, and gives in a graph what it gives without",
+          "[torch][gpu]") {
+  if (no_gpu()) return;
+  const auto family = GENERATE(Family::mamba1, Family::mamba2);
+  const std::int64_t batch = GENERATE(2, 8);
+  const auto checkpoint = loud_checkpoint(fitting_config(family, true));
+  ExecutionSpec spec = on_gpu(true, batch);
+  spec.mode = Mode::decode, spec.length = 9;
+  const auto model = make_model(checkpoint, spec);
+  const auto execution = model->prepare(spec, {}, 1);
+  struct Entered : RangeObserver {
+    void enter(int range) override { order.push_back(range); }
+    void leave(int) override {}
+    std::vector<int> order;
+  } entered;
+  execution->run(&entered);
+  REQUIRE(entered.order.size() == execution->ranges().size());
+  for (std::size_t i = 0; i < entered.order.size(); ++i)
+    CHECK(entered.order[i] == static_cast<int>(i));
+
+  // Capturing takes a step itself. Replays overlap their launches, the steps above do not.
+  const auto other = model->prepare(spec, {}, 1);
+  other->capture_graph();
+  for (int i = 0; i < 5; ++i) other->replay_graph();
+  for (int i = 0; i < 5; ++i) execution->run(&entered);
+  CHECK(other->run_to_token() == execution->run_to_token());
+}
+
+}  // namespace ssmprof::workloads
