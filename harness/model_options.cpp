@@ -20,22 +20,27 @@ using kernels::DType;
 const std::vector<std::pair<std::string, DType>> kDTypes = {
     {"fp32", DType::f32}, {"bf16", DType::bf16}, {"fp16", DType::f16}};
 
+/// N of cuda:N, 0 of auto and cuda.
+int parse_device_index(const std::string& text) {
+  int index = 0;
+  if (text == "auto" || text == "cuda") return index;
+  const char* end = text.data() + text.size();
+  const bool prefixed = text.rfind("cuda:", 0) == 0;
+  const auto [stop, error] =
+      std::from_chars(text.data() + (prefixed ? 5 : text.size()), end, index);
+  if (!prefixed || error != std::errc{} || stop != end || index < 0) {
+    refuse_name("--device", text, {"auto", "cpu", "cuda", "cuda:0"});
+  }
+  return index;
+}
+
 void resolve_device(const std::string& text, workloads::ExecutionSpec& spec) {
   const int count = kernels::cuda_device_count();
   if (text == "cpu" || (text == "auto" && count == 0)) {
     spec.device = Device::cpu;
     return;
   }
-  int index = 0;
-  if (text != "auto" && text != "cuda") {
-    const char* end = text.data() + text.size();
-    const bool prefixed = text.rfind("cuda:", 0) == 0;
-    const auto [stop, error] =
-        std::from_chars(text.data() + (prefixed ? 5 : text.size()), end, index);
-    if (!prefixed || error != std::errc{} || stop != end || index < 0) {
-      refuse_name("--device", text, {"auto", "cpu", "cuda", "cuda:0"});
-    }
-  }
+  const int index = parse_device_index(text);
   if (count == 0) {
     throw reports::EnvironmentError("--device " + text + ": no CUDA device here (" +
                                     kernels::why_no_cuda_device() +
@@ -99,6 +104,21 @@ workloads::ExecutionSpec ModelOptions::base_spec() const {
   }
   spec.threads =
       threads > 0 ? threads : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  return spec;
+}
+
+workloads::ExecutionSpec ModelOptions::gpu_spec() const {
+  if (device == "cpu") {
+    throw reports::InputError(
+        "--device cpu: there is nothing for Nsight Compute to profile there: "
+        "use --device cuda");
+  }
+  ModelOptions here = *this;
+  here.device = "cpu";
+  if (dtype == "auto") here.dtype = "bf16";
+  auto spec = here.base_spec();
+  spec.device = Device::cuda;
+  spec.device_index = parse_device_index(device);
   return spec;
 }
 

@@ -29,6 +29,9 @@ struct ModelOptions {
   /// device is not there, EnvironmentError.
   workloads::ExecutionSpec base_spec() const;
 
+  /// The same for a run on a GPU that need not be here.
+  workloads::ExecutionSpec gpu_spec() const;
+
   std::vector<workloads::Backend> backends() const;
 
   /// The files that are read: --tokens and what lies in a checkpoint's folder.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/causal_conv1d.hpp"
+#include "kernels/cuda_device.hpp"
 #include "kernels/embed.hpp"
 #include "kernels/gate.hpp"
 #include "kernels/linear.hpp"
@@ -362,6 +363,8 @@ std::int64_t executed_ssd_chunk(const ModelConfig& config, const ExecutionSpec& 
                                 std::int64_t layer) {
   if (spec.mode == Mode::decode || config.family != Family::mamba2) return 0;
   if (spec.backend == Backend::torch) return torch_ssd_chunk(config, spec.length);
+  // For a GPU that is not here: the form that every card runs, token by token.
+  if (spec.device == kernels::Device::cuda && kernels::cuda_device_count() == 0) return 1;
   kernels::Launch launch;
   launch.device = spec.device;
   launch.threads = spec.threads;

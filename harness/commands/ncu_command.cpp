@@ -63,7 +63,12 @@ class NcuCommand : public Command {
   }
 
   reports::ExitCode run() override {
-    auto base = model_.base_spec();
+    auto base = model_.gpu_spec();
+    if (execute_ && model_.base_spec().device == kernels::Device::cpu) {
+      throw reports::EnvironmentError(
+          "ncu: --run needs a GPU, and there is none here: print the command "
+          "without --run and start it where one is");
+    }
     base.backend = model_.backends().front();
     const auto specs = run_.expand(base);
     if (specs.size() != 1 || model_.backends().size() != 1) {

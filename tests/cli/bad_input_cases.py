@@ -305,8 +305,10 @@ def verify():
 
 
 def ncu():
-    base = ["ncu", "--model", "mamba-tiny", "--device", "cpu"]
+    base = ["ncu", "--model", "mamba-tiny"]
     return [
+        case("ncu on the CPU", [*base, "--component", "scan", "--device", "cpu"], "--device"),
+        case("ncu on no device", [*base, "--component", "scan", "--device", "cuda:x"], "--device"),
         case("ncu without a component", base, "--component"),
         case("ncu of an unknown component", [*base, "--component", "attention"], "attention"),
         case("ncu of a layer that is not there", [*base, "--component", "scan", "--layer", "99"],
