@@ -63,7 +63,7 @@ def main():
         checks.check(left == ["link", "one.json", "out", "pipe", "r.json", "target"],
                      f"nothing else was left: {left}")
 
-        line = support.run("ncu", "--model", "mamba-tiny", "--device", "cpu", "--component", "conv",
+        line = support.run("ncu", "--model", "mamba-tiny", "--component", "conv",
                            "--threads", "2", "--fusion", "on", "--logits", "all").stdout
         for part in ("--threads 2", "--fusion on", "--logits all"):
             checks.check(f" {part}" in line, f"ncu passes {part} on: {line!r}")
