@@ -102,10 +102,7 @@ reports::Workload lay_out(const workloads::Checkpoint& checkpoint,
   return workload;
 }
 
-namespace {
-
-/// Verify and time, activity, counters; each may be empty.
-std::vector<Probes> all_steps(Probes probes, const workloads::ExecutionSpec& spec) {
+std::vector<Probes> in_steps(Probes probes, const workloads::ExecutionSpec& spec, bool keep_first) {
   std::vector<Probes> steps(3);
   for (auto& probe : probes) {
     const auto phase = probe->phase();
@@ -116,20 +113,7 @@ std::vector<Probes> all_steps(Probes probes, const workloads::ExecutionSpec& spe
                                                         : 0;
     steps[step].push_back(std::move(probe));
   }
-  return steps;
-}
-
-}  // namespace
-
-std::vector<Probes> in_steps(Probes probes, const workloads::ExecutionSpec& spec) {
-  auto steps = all_steps(std::move(probes), spec);
-  std::erase_if(steps, [](const Probes& step) { return step.empty(); });
-  return steps;
-}
-
-std::vector<Probes> in_study_steps(Probes probes, const workloads::ExecutionSpec& spec) {
-  auto steps = all_steps(std::move(probes), spec);
-  const auto empty = std::remove_if(steps.begin() + 1, steps.end(),
+  const auto empty = std::remove_if(steps.begin() + (keep_first ? 1 : 0), steps.end(),
                                     [](const Probes& step) { return step.empty(); });
   steps.erase(empty, steps.end());
   return steps;

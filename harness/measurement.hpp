@@ -35,12 +35,9 @@ void run_probes(const Probes& probes, workloads::Execution& execution,
 /// The probes apart by what they do to the process. Tracing and counting leave hooks behind that
 /// slow later launches, so all workloads go through one step before any goes through the next:
 /// verify and time, activity, counters. Probes that cannot measure here cost nothing and go first;
-/// empty steps are left out.
-std::vector<Probes> in_steps(Probes probes, const workloads::ExecutionSpec& spec);
-
-/// The same for runs whose time is always taken, without the probe `time`: the first step is there
-/// also when it has no probes.
-std::vector<Probes> in_study_steps(Probes probes, const workloads::ExecutionSpec& spec);
+/// empty steps are left out, but for the first with `keep_first`: its caller takes the time.
+std::vector<Probes> in_steps(Probes probes, const workloads::ExecutionSpec& spec,
+                             bool keep_first = false);
 
 /// Adds the native, design and paper attributions.
 void attribute_all(reports::Workload& workload);

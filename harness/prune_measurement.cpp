@@ -44,13 +44,17 @@ void probe_variants(Study& study, const workloads::ExecutionSpec& spec, const St
   }
 }
 
-void complete(MeasuredStudy& measured, const std::vector<workloads::LogitsTable>& logits,
-              const workloads::Ceilings& ceilings) {
+void add_losses(MeasuredStudy& measured, const std::vector<workloads::LogitsTable>& logits) {
+  for (std::size_t i = 0; i < measured.workloads.size(); ++i) {
+    for (auto& metric : logit_loss(logits.at(i), logits.at(0))) {
+      measured.workloads[i].metrics.push_back(std::move(metric));
+    }
+  }
+}
+
+void complete(MeasuredStudy& measured, const workloads::Ceilings& ceilings) {
   for (std::size_t i = 0; i < measured.workloads.size(); ++i) {
     auto& workload = measured.workloads[i];
-    for (auto& metric : logit_loss(logits.at(i), logits.at(0))) {
-      workload.metrics.push_back(std::move(metric));
-    }
     attribute_all(workload);
     workload.roofline = roofline(workload, measured.ranges.at(i), ceilings);
   }

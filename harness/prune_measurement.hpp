@@ -41,9 +41,11 @@ void probe_variants(Study& study, const workloads::ExecutionSpec& spec, const St
                     const Probes& probes, const probes::ProbeOptions& options,
                     MeasuredStudy& measured);
 
-/// Adds the rows, the roofline and how far each variant's logits are from the dense ones'.
-void complete(MeasuredStudy& measured, const std::vector<workloads::LogitsTable>& logits,
-              const workloads::Ceilings& ceilings);
+/// Adds how far each variant's logits are from the dense ones'.
+void add_losses(MeasuredStudy& measured, const std::vector<workloads::LogitsTable>& logits);
+
+/// Adds the rows and the roofline, when all probes are through.
+void complete(MeasuredStudy& measured, const workloads::Ceilings& ceilings);
 
 /// Each variant against the dense one. `settings` go into each comparison.
 std::vector<reports::Comparison> compare_variants(const MeasuredStudy& measured,

@@ -34,7 +34,8 @@ void RunOptions::declare(CLI::App& app) {
   app.add_option("--logits", logits, "Positions the head computes: last or all")
       ->capture_default_str();
   app.add_option("--probes", probe_names,
-                 "Probes to use (default: all but graph, see 'ssmprof list')");
+                 "Probes to use, see 'ssmprof list' (default: all but graph, in prune also but "
+                 "counters)");
   app.add_option("--metric-sets", metric_sets,
                  "Hardware counters to read: traffic, flops, transcendental, peaks, occupancy, "
                  "pipes, stalls")

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <charconv>
-#include <cmath>
 #include <iostream>
 
 #include "harness/command.hpp"
@@ -77,9 +76,8 @@ class PruneCommand : public Command {
               const std::vector<Variant>& variants, const workloads::ExecutionSpec& spec) const;
   std::vector<workloads::LogitsTable> logits_of(const Study& study,
                                                 const workloads::TokenBatch& tokens) const;
-  void conclude(MeasuredStudy& measured, const std::vector<workloads::LogitsTable>& logits,
-                const workloads::Ceilings& ceilings, reports::Report& report,
-                Progress& progress) const;
+  void conclude(MeasuredStudy& measured, const workloads::Ceilings& ceilings,
+                reports::Report& report, Progress& progress) const;
 
   ModelOptions model_;
   RunOptions run_;
@@ -171,11 +169,9 @@ std::vector<workloads::LogitsTable> PruneCommand::logits_of(
   return logits;
 }
 
-void PruneCommand::conclude(MeasuredStudy& measured,
-                            const std::vector<workloads::LogitsTable>& logits,
-                            const workloads::Ceilings& ceilings, reports::Report& report,
-                            Progress& progress) const {
-  complete(measured, logits, ceilings);
+void PruneCommand::conclude(MeasuredStudy& measured, const workloads::Ceilings& ceilings,
+                            reports::Report& report, Progress& progress) const {
+  complete(measured, ceilings);
   if (!interrupted()) {
     const auto settings = describe_plan(
         measured.plan, score_, model_.seed,
@@ -203,8 +199,10 @@ reports::ExitCode PruneCommand::run() {
     throw reports::InputError("--align: " + std::to_string(align_) + " is outside 1 … 256");
   }
   find_score();
-  run_.study_probes();
-  run_.probe_options();
+  // All variants of all workloads are timed before any is traced, and traced before any is
+  // counted.
+  const auto steps = in_steps(run_.study_probes(), base, true);
+  const auto options = run_.probe_options();
   auto inputs = model_.inputs();
   inputs.push_back(calibrate_);
   require_output(run_.output, inputs);
@@ -216,26 +214,22 @@ reports::ExitCode PruneCommand::run() {
   const auto scores = compute_scores(checkpoint, scoring);
 
   auto report = new_report(reports::Report::Kind::comparison, base);
-  // All variants of all workloads are timed before any is traced, and traced before any is
-  // counted.
-  const auto steps = in_study_steps(run_.study_probes(), base);
-  const auto options = run_.probe_options();
   Progress progress(static_cast<int>(steps.size() * backends.size() * ratios.size() * specs.size()),
                     !run_.quiet);
   const auto ceilings = workloads::measure_ceilings(base);
   const StudyInput input{tokens, model_.seed, model_.tokens};
   std::vector<MeasuredStudy> measured;
-  std::vector<std::vector<workloads::LogitsTable>> logits;  // per placed study
   std::size_t concluded = 0;
   for (std::size_t step = 0; step < steps.size(); ++step) {
-    std::size_t next = 0, placed_next = 0;
+    std::size_t next = 0;  // workloads come in the same order in every step
     for (const auto backend : backends) {
       for (const double ratio : ratios) {
         if (interrupted()) break;
         auto placed = specs.front();
         placed.backend = backend;
         auto study = place(checkpoint, scores, ratio, variants, placed);
-        if (step == 0) logits.push_back(logits_of(study, tokens));
+        const auto logits =
+            step == 0 ? logits_of(study, tokens) : std::vector<workloads::LogitsTable>{};
         for (auto spec : specs) {
           if (interrupted()) break;
           spec.backend = backend;
@@ -243,26 +237,23 @@ reports::ExitCode PruneCommand::run() {
                          std::to_string(step + 1) + " of " + std::to_string(steps.size()));
           if (step == 0) {
             measured.push_back(time_variants(study, spec, input, steps[step], options));
+            add_losses(measured.back(), logits);
           } else {
             probe_variants(study, spec, input, steps[step], options, measured.at(next));
           }
           if (step + 1 == steps.size()) {
-            conclude(measured.at(next), logits.at(placed_next), ceilings, report, progress);
+            conclude(measured.at(next), ceilings, report, progress);
             ++concluded;
           }
           ++next;
           progress.done();
         }
-        ++placed_next;
       }
     }
   }
-  // Interrupted before the end: what was measured, without comparisons.
+  // Interrupted before the end.
   for (std::size_t i = concluded; i < measured.size(); ++i) {
-    for (auto& workload : measured[i].workloads) {
-      attribute_all(workload);
-      report.workloads.push_back(std::move(workload));
-    }
+    conclude(measured[i], ceilings, report, progress);
   }
   progress.clear();
   return deliver(report, run_.output, run_.quiet, reports::ExitCode::ok);
