@@ -51,13 +51,13 @@ TEST_CASE("fused decode steps compute what the components do", "[torch][gpu]") {
   const TokenBatch tokens = random_tokens(batch, 24, config.vocab_size, 6);
   ExecutionSpec step = on_gpu(true, batch);
   step.mode = Mode::decode;
-  REQUIRE((step_fusion(config, step) == StepFusion::layer) == (batch <= kFusedStepRows));
+  REQUIRE((step_fusion(config, step) == StepFusion::layer) == (batch <= fused_step_rows(family)));
   const auto exact = make_model(checkpoint, spec_of(Backend::torch))->prefill_logits(tokens);
   const auto apart = make_model(checkpoint, on_gpu(false, batch))->decode_logits(tokens, 12);
   const auto model = make_model(checkpoint, on_gpu(true, batch));
   const auto fused = model->decode_logits(tokens, 12);
   INFO("batch " << batch << " fp32 residual " << residual_in_fp32);
-  CHECK(relative_error(fused, exact) < 1.1 * relative_error(apart, exact) + 1e-3);
+  CHECK(relative_error(fused, exact) < 1.25 * relative_error(apart, exact) + 1e-3);
   CHECK(model->decode_logits(tokens, 12).values == fused.values);
 }
 

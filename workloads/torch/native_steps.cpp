@@ -43,6 +43,7 @@ StepLinearResult linear_step(const StepLinearCall& call, const kernels::Launch& 
 StepStream embed_step(const at::Tensor& ids, const at::Tensor& table, at::ScalarType residual_type,
                       const at::Tensor& norm_weight, const kernels::Launch& launch) {
   const std::int64_t rows = ids.numel(), channels = table.size(1);
+  const at::Tensor own = ids.contiguous();  // a column of a table of tokens is not
   const StepStream stream{
       at::empty({rows, channels}, table.options().dtype(residual_type)),
       at::empty({rows, channels}, table.options()),
@@ -50,7 +51,7 @@ StepStream embed_step(const at::Tensor& ids, const at::Tensor& table, at::Scalar
   kernels::EmbedArgs args;
   args.dtype = dtype_of(table), args.residual_dtype = dtype_of(stream.residual);
   args.rows = rows, args.channels = channels;
-  args.ids = ids.const_data_ptr<std::int64_t>();
+  args.ids = own.const_data_ptr<std::int64_t>();
   args.table = table.data_ptr(), args.norm_weight = norm_weight.data_ptr();
   args.residual = stream.residual.data_ptr(), args.next = stream.next.data_ptr();
   args.squares = pointer<float>(stream.squares);
