@@ -20,7 +20,7 @@ using Level = reports::Diagnostic::Level;
 
 constexpr std::string_view kSource = "cupti.activity";
 constexpr int kRuns = 10;
-constexpr double kMaxSeconds = 2.0;
+constexpr double kMaxSeconds = 2.0, kWarmSeconds = 0.05;
 
 /// The same number of launches in every run, or nothing and why.
 reports::Metric launches_metric(const RangeActivity& range) {
@@ -141,16 +141,15 @@ class ActivityProbe : public Probe {
   static void trace(workloads::Execution& execution, const ProbeOptions& options,
                     reports::Workload& target) {
     const auto& specs = execution.ranges();
-    execution.run(nullptr);  // warm: nothing of a first run is traced
-    execution.synchronize();
-    const auto untraced = wall_times(execution, options, nullptr);
+    // First runs, of the execution and of the tracer, are neither kept nor compared.
+    wall_times(execution, options, nullptr, kWarmSeconds);
+    const auto untraced = wall_times(execution, options, nullptr, kMaxSeconds);
     cupti::Tracer tracer;
     TracingObserver observer(tracer, specs);
-    execution.run(&observer);  // the tracer's own first run
-    execution.synchronize();
+    wall_times(execution, options, &observer, kWarmSeconds);
     tracer.collect();
     TracingObserver counted(tracer, specs);
-    const auto walls = wall_times(execution, options, &counted);
+    const auto walls = wall_times(execution, options, &counted, kMaxSeconds);
     if (walls.empty()) throw reports::EnvironmentError("interrupted before the first traced run");
     const auto log = tracer.collect();
     auto map = map_activities(log, specs, walls.size());
@@ -171,9 +170,11 @@ class ActivityProbe : public Probe {
     }
   }
 
-  /// Seconds of up to kRuns runs from submission to completion, traced by `observer` or not.
+  /// Seconds of up to kRuns runs from submission to completion, traced by `observer` or not, begun
+  /// within `seconds`.
   static std::vector<double> wall_times(workloads::Execution& execution,
-                                        const ProbeOptions& options, TracingObserver* observer) {
+                                        const ProbeOptions& options, TracingObserver* observer,
+                                        double seconds) {
     using Clock = std::chrono::steady_clock;
     std::vector<double> walls;
     const auto begin = Clock::now();
@@ -185,7 +186,7 @@ class ActivityProbe : public Probe {
       const auto now = Clock::now();
       walls.push_back(std::chrono::duration<double>(now - start).count());
       if (observer != nullptr) observer->next_run();
-      if (std::chrono::duration<double>(now - begin).count() > kMaxSeconds) break;
+      if (std::chrono::duration<double>(now - begin).count() > seconds) break;
     }
     return walls;
   }

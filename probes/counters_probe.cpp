@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "probes/probe.hpp"
 #include "probes/range_tree.hpp"
 #include "reports/error.hpp"
+#include "reports/units.hpp"
 #if SSMPROF_HAS_CUDA
 #include "probes/cupti/range_counters.hpp"
 #include "probes/gpu.hpp"
@@ -172,7 +174,9 @@ class CountersProbe : public Probe {
              reports::Workload& target) {
     const auto& spec = execution.spec();
     const auto& specs = execution.ranges();
+    const auto begin = std::chrono::steady_clock::now();
     const auto device = open(spec.device_index);
+    const auto opened = std::chrono::steady_clock::now();
     auto resolved = resolve(load_metric_sets(options.metric_sets, name_of(spec.dtype)),
                             device->chip(), [&](const auto& m) { return device->knows(m); });
     if (resolved.hardware.empty()) {
@@ -203,12 +207,19 @@ class CountersProbe : public Probe {
     for (const auto& problem : counted.problems) {
       add_diagnostic(target, "counters.problem", Level::warning, problem);
     }
-    add_diagnostic(target, "counters.passes", Level::info,
-                   std::to_string(resolved.hardware.size()) + " hardware metrics of " +
-                       device->chip() + " in " + std::to_string(counted.passes) + " passes; " +
-                       std::to_string(counted.sessions) +
-                       (counted.sessions == 1 ? " session, " : " sessions, ") +
-                       std::to_string(counted.runs) + " runs");
+    const auto took = [](const char* what, double seconds) {
+      return std::string(", ") + what + ' ' + reports::human(seconds, "s", false);
+    };
+    add_diagnostic(
+        target, "counters.passes", Level::info,
+        std::to_string(resolved.hardware.size()) + " hardware metrics of " + device->chip() +
+            " in " + std::to_string(counted.passes) + " passes; " +
+            std::to_string(counted.sessions) +
+            (counted.sessions == 1 ? " session, " : " sessions, ") + std::to_string(counted.runs) +
+            " runs" +
+            took("opening the device", std::chrono::duration<double>(opened - begin).count()) +
+            took("the sessions", counted.opening) + took("running", counted.running) +
+            took("decoding", counted.decoding));
   }
 
   /// One device for all workloads: opening it takes long.

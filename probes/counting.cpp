@@ -1,6 +1,8 @@
 #include "probes/counting.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 namespace ssmprof::probes {
 
@@ -40,6 +42,19 @@ class CountingObserver : public workloads::RangeObserver {
   std::vector<int> entered_;
   std::vector<std::string> names_;
   CounterSession& session_;
+};
+
+/// Seconds since it was last asked, or made.
+class Lap {
+ public:
+  double operator()() {
+    const auto before = std::exchange(at_, Clock::now());
+    return std::chrono::duration<double>(at_ - before).count();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point at_ = Clock::now();
 };
 
 /// Ranges a run opens, repeated entries included.
@@ -100,8 +115,10 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     }
     // The last session counts the whole too where it has room: opening one takes long.
     whole = end == leaves.end() && opened + 1 <= limit;
+    Lap lap;
     const auto session = device.open(hardware, opened + (whole ? 1 : 0));
     ++counted.sessions;
+    counted.opening += lap();
     CountingObserver observer(ranges, *session);
     observer.choose(begin, end);
     const bool complete = replay(
@@ -121,6 +138,7 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
           ++counted.runs;
         },
         interrupted, counted.problems);
+    counted.running += lap();
     if (!complete) return counted;
     for (const auto& [name, values] : session->results()) {
       if (name == kWhole) {
@@ -129,6 +147,7 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
         add_result(counted, name, values);
       }
     }
+    counted.decoding += lap();
     begin = end;
   }
   return counted;

@@ -45,7 +45,8 @@ struct Counted {
   std::vector<double> whole;                ///< of one range around the forward
   std::size_t passes = 0;                   ///< per range
   std::size_t sessions = 0, runs = 0;
-  std::vector<std::string> problems;  ///< one line each
+  double opening = 0, running = 0, decoding = 0;  ///< s, of all sessions
+  std::vector<std::string> problems;              ///< one line each
 };
 
 /// Counts the chosen leaves (indices into execution.ranges()), one user range each, in as many

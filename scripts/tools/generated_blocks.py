@@ -10,24 +10,27 @@ import shlex
 import subprocess
 import sys
 
-BLOCK = re.compile(r"(<!-- generated:begin ssmprof (.+?) -->\n)(.*?)(<!-- generated:end -->)", re.S)
-HARMLESS = ("show", "export", "list")
+BLOCK = re.compile(r"(<!-- generated:begin (.+?) -->\n)(.*?)(<!-- generated:end -->)", re.S)
+HARMLESS = (["ssmprof", "show"], ["ssmprof", "export"], ["ssmprof", "list"],
+            ["scripts/compare_profilers", "--show"])
 
 
 def output(program, root, command):
     command, _, most = command.partition(" | head -n ")
     arguments = shlex.split(command)
-    if arguments[0] not in HARMLESS:
-        sys.exit(f"update_readme: a block may call {', '.join(HARMLESS)}, not {arguments[0]}")
+    if arguments[:2] not in HARMLESS:
+        allowed = ", ".join(" ".join(call) for call in HARMLESS)
+        sys.exit(f"update_readme: a block may call {allowed}, not {command}")
+    arguments[0] = program if arguments[0] == "ssmprof" else str(root / arguments[0])
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "110", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, cwd=root,
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=root,
                           env=environment, check=False)
     if done.returncode != 0:
-        sys.exit(f"update_readme: ssmprof {command}: {done.stderr.strip()}")
+        sys.exit(f"update_readme: {command}: {done.stderr.strip()}")
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
     if most and len(lines) > int(most):
         lines = [*lines[:int(most)], "  …"]
-    if "markdown" in arguments or "--markdown" in arguments:
+    if lines[:1] and lines[0].startswith("| ") or "markdown" in arguments:
         return "\n".join(lines) + "\n"
     return "```\n" + "\n".join(lines) + "\n```\n"
 
