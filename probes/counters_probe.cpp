@@ -82,7 +82,7 @@ void put_counted(const ResolvedMetric& metric, const Counted& counted,
       if (!reports::is_additive(metric.blank) && counted.ranges[i].empty()) {
         put(metrics, absent(metric, "nothing was launched in the range"));
       } else {
-        auto value = filled(metric, sums[i], counted.passes);
+        auto value = filled(metric, sums[i], counted.range_passes);
         value.hw_metric.clear();  // the workload's metric names it once
         put(metrics, std::move(value));
       }
@@ -191,8 +191,8 @@ class CountersProbe : public Probe {
       if (specs[i].leaf && !known_empty(target.ranges[i], trusted))
         leaves.push_back(static_cast<int>(i));
     }
-    const auto counted =
-        count_ranges(execution, leaves, resolved.hardware, *device, options.interrupted);
+    const auto counted = count_ranges(execution, leaves, resolved.hardware, resolved.in_ranges(),
+                                      *device, options.interrupted);
     for (const auto& metric : resolved.metrics) {
       if (metric.reason.empty()) {
         put_counted(metric, counted, specs, l2_bytes(spec.device_index), target);
@@ -207,19 +207,25 @@ class CountersProbe : public Probe {
     for (const auto& problem : counted.problems) {
       add_diagnostic(target, "counters.problem", Level::warning, problem);
     }
+    report_effort(resolved, counted, *device, std::chrono::duration<double>(opened - begin).count(),
+                  target);
+  }
+
+  static void report_effort(const ResolvedSets& resolved, const Counted& counted,
+                            const CounterDevice& device, double opening,
+                            reports::Workload& target) {
     const auto took = [](const char* what, double seconds) {
-      return std::string(", ") + what + ' ' + reports::human(seconds, "s", false);
+      return ", " + std::string(what) + ' ' + reports::human(seconds, "s", false);
     };
-    add_diagnostic(
-        target, "counters.passes", Level::info,
-        std::to_string(resolved.hardware.size()) + " hardware metrics of " + device->chip() +
-            " in " + std::to_string(counted.passes) + " passes; " +
-            std::to_string(counted.sessions) +
-            (counted.sessions == 1 ? " session, " : " sessions, ") + std::to_string(counted.runs) +
-            " runs" +
-            took("opening the device", std::chrono::duration<double>(opened - begin).count()) +
-            took("the sessions", counted.opening) + took("running", counted.running) +
-            took("decoding", counted.decoding));
+    add_diagnostic(target, "counters.passes", Level::info,
+                   std::to_string(resolved.hardware.size()) + " hardware metrics of " +
+                       device.chip() + " in " + std::to_string(counted.passes) +
+                       " passes over the whole, " + std::to_string(counted.range_hardware) +
+                       " in " + std::to_string(counted.range_passes) + " over the ranges; " +
+                       std::to_string(counted.sessions) + " sessions, " +
+                       std::to_string(counted.runs) + " runs; took" +
+                       took("device", opening).substr(1) + took("sessions", counted.opening) +
+                       took("runs", counted.running) + took("decoding", counted.decoding));
   }
 
   /// One device for all workloads: opening it takes long.

@@ -84,16 +84,55 @@ bool replay(CounterSession& session, const std::function<void()>& run, bool (*in
   }
 }
 
-void add_result(Counted& counted, const std::string& name, const std::vector<double>& values) {
-  auto& range = counted.ranges[std::stoul(name)];  // "12#1" reads as 12
-  if (range.empty()) range.resize(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) range[i] += values[i];
+/// Counts one run as one range. False when it could not be done.
+bool count_whole(workloads::Execution& execution, const std::vector<std::string>& hardware,
+                 CounterDevice& device, bool (*interrupted)(), Counted& counted) {
+  Lap lap;
+  const auto session = device.open(hardware, 1);
+  ++counted.sessions;
+  counted.opening += lap();
+  const auto run = [&] {
+    session->push(kWhole);
+    execution.run(nullptr);
+    execution.synchronize();
+    session->pop();
+    ++counted.runs;
+  };
+  const bool complete = replay(*session, run, interrupted, counted.problems);
+  counted.running += lap();
+  if (complete) counted.whole = session->results().at(kWhole);
+  counted.decoding += lap();
+  return complete;
+}
+
+/// Counts the leaves of one session; `places`: where its values belong among all.
+bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
+                  CounterSession& session, const std::vector<std::size_t>& places,
+                  bool (*interrupted)(), Counted& counted) {
+  Lap lap;
+  const auto run = [&] {
+    observer.reset();
+    execution.run(&observer);
+    execution.synchronize();
+    ++counted.runs;
+  };
+  const bool complete = replay(session, run, interrupted, counted.problems);
+  counted.running += lap();
+  if (!complete) return false;
+  for (const auto& [name, values] : session.results()) {
+    auto& range = counted.ranges[std::stoul(name)];  // "12#1" reads as 12
+    if (range.empty()) range.resize(counted.whole.size());
+    for (std::size_t i = 0; i < places.size(); ++i) range[places[i]] += values[i];
+  }
+  counted.decoding += lap();
+  return true;
 }
 
 }  // namespace
 
 Counted count_ranges(workloads::Execution& execution, const std::vector<int>& leaves,
-                     const std::vector<std::string>& hardware, CounterDevice& device,
+                     const std::vector<std::string>& hardware,
+                     const std::vector<InRanges>& in_ranges, CounterDevice& device,
                      bool (*interrupted)()) {
   Counted counted;
   const std::size_t ranges = execution.ranges().size();
@@ -105,49 +144,37 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     execution.run(&entries);
     execution.synchronize();
   }
-  const std::size_t limit = std::max<std::size_t>(1, device.max_ranges(hardware));
-  bool whole = false;
-  for (auto begin = leaves.begin(); !whole;) {
+  if (!count_whole(execution, hardware, device, interrupted, counted)) return counted;
+
+  std::vector<std::size_t> places;
+  std::vector<std::string> chosen;
+  for (std::size_t i = 0; i < hardware.size(); ++i) {
+    if (in_ranges[i] == InRanges::never) continue;
+    if (in_ranges[i] == InRanges::unless_zero && counted.whole[i] == 0) continue;
+    places.push_back(i), chosen.push_back(hardware[i]);
+  }
+  counted.range_hardware = chosen.size();
+  const auto entered = [&](int leaf) { return entries.entries[static_cast<std::size_t>(leaf)]; };
+  if (chosen.empty()) {
+    for (const int leaf : leaves)
+      if (entered(leaf) > 0) counted.ranges[static_cast<std::size_t>(leaf)].resize(hardware.size());
+    return counted;
+  }
+  counted.range_passes = device.passes(chosen);
+  const std::size_t limit = std::max<std::size_t>(1, device.max_ranges(chosen));
+  for (auto begin = leaves.begin(); begin != leaves.end();) {
     auto end = begin;
     std::size_t opened = 0;
-    while (end != leaves.end() && (opened == 0 || opened + entries.entries[*end] <= limit)) {
-      opened += entries.entries[*end++];
-    }
-    // The last session counts the whole too where it has room: opening one takes long.
-    whole = end == leaves.end() && opened + 1 <= limit;
+    while (end != leaves.end() && (opened == 0 || opened + entered(*end) <= limit))
+      opened += entered(*end++);
+    if (opened == 0) break;  // none of the rest is ever entered
     Lap lap;
-    const auto session = device.open(hardware, opened + (whole ? 1 : 0));
+    const auto session = device.open(chosen, opened);
     ++counted.sessions;
     counted.opening += lap();
     CountingObserver observer(ranges, *session);
     observer.choose(begin, end);
-    const bool complete = replay(
-        *session,
-        [&] {
-          if (opened > 0) {
-            observer.reset();
-            execution.run(&observer);
-            execution.synchronize();
-            ++counted.runs;
-          }
-          if (!whole) return;
-          session->push(kWhole);
-          execution.run(nullptr);
-          execution.synchronize();
-          session->pop();
-          ++counted.runs;
-        },
-        interrupted, counted.problems);
-    counted.running += lap();
-    if (!complete) return counted;
-    for (const auto& [name, values] : session->results()) {
-      if (name == kWhole) {
-        counted.whole = values;
-      } else {
-        add_result(counted, name, values);
-      }
-    }
-    counted.decoding += lap();
+    if (!count_leaves(execution, observer, *session, places, interrupted, counted)) return counted;
     begin = end;
   }
   return counted;

@@ -41,20 +41,24 @@ class CounterDevice {
 
 /// Counter values per range of the execution; empty where the range was not opened.
 struct Counted {
-  std::vector<std::vector<double>> ranges;  ///< [range][hardware metric]
-  std::vector<double> whole;                ///< of one range around the forward
-  std::size_t passes = 0;                   ///< per range
+  std::vector<std::vector<double>> ranges;   ///< [range][hardware metric]
+  std::vector<double> whole;                 ///< of one range around the forward
+  std::size_t passes = 0, range_passes = 0;  ///< of the whole, of each range
+  std::size_t range_hardware = 0;            ///< hardware metrics counted in ranges
   std::size_t sessions = 0, runs = 0;
   double opening = 0, running = 0, decoding = 0;  ///< s, of all sessions
   std::vector<std::string> problems;              ///< one line each
 };
 
-/// Counts the chosen leaves (indices into execution.ranges()), one user range each, in as many
-/// sessions as they need, and everything once more as one range. A leaf that is entered more than
-/// once in a run is the sum. Runs the same ranges without counting first. Stops early, with
-/// a problem, when `interrupted` answers true (it may be null).
+/// Counts everything as one range, then the chosen leaves (indices into execution.ranges()), one
+/// user range each, in as many sessions as they need. `in_ranges`: for each of `hardware`; what is
+/// not counted in ranges is zero there (fewer hardware metrics may need fewer passes, and a pass
+/// halts the GPU at every range). A leaf that is entered more than once in a run is the
+/// sum. Runs the same ranges without counting first. Stops early, with a problem, when
+/// `interrupted` answers true (it may be null).
 Counted count_ranges(workloads::Execution& execution, const std::vector<int>& leaves,
-                     const std::vector<std::string>& hardware, CounterDevice& device,
+                     const std::vector<std::string>& hardware,
+                     const std::vector<InRanges>& in_ranges, CounterDevice& device,
                      bool (*interrupted)());
 
 }  // namespace ssmprof::probes

@@ -121,6 +121,17 @@ nlohmann::json metric_set_definitions() {
   return all;
 }
 
+std::vector<InRanges> ResolvedSets::in_ranges() const {
+  std::vector<InRanges> needs(hardware.size(), InRanges::never);
+  for (const auto& metric : metrics) {
+    if (metric.of_the_whole) continue;
+    const bool operations = metric.blank.cls == reports::MetricClass::deterministic;
+    for (const auto& [index, weight] : metric.terms)
+      needs[index] = std::max(needs[index], operations ? InRanges::unless_zero : InRanges::always);
+  }
+  return needs;
+}
+
 double ResolvedSets::evaluate(const ResolvedMetric& metric, const std::vector<double>& values) {
   double sum = 0;
   for (const auto& [index, weight] : metric.terms) sum += weight * values[index];

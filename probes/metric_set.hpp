@@ -51,10 +51,20 @@ struct ResolvedMetric {
   bool of_the_whole = false;                          ///< no range has it
 };
 
+/// Whether ranges need a hardware metric that the whole execution has been counted for.
+enum class InRanges {
+  never,        ///< only metrics of the whole are made of it
+  unless_zero,  ///< a count of operations: zero over the whole is zero in each range
+  always,
+};
+
 /// What to count on one chip.
 struct ResolvedSets {
   std::vector<std::string> hardware;  ///< distinct hardware metrics, in order of first use
   std::vector<ResolvedMetric> metrics;
+
+  /// Of each of `hardware`.
+  std::vector<InRanges> in_ranges() const;
 
   /// The value of a metric from the values of `hardware`.
   static double evaluate(const ResolvedMetric& metric, const std::vector<double>& values);

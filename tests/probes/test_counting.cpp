@@ -9,10 +9,11 @@ using namespace ssmprof::probes::testing;
 
 namespace {
 
-/// Counts 1 per push in the first metric and the range's index in the second.
+/// Counts 1 per push in "a", the range's index (99 for the whole) in "b" and nothing in "none".
 struct FakeDevice : CounterDevice {
   struct Session : CounterSession {
-    Session(FakeDevice& d, std::size_t ranges) : device(d), capacity(ranges) {}
+    Session(FakeDevice& d, std::vector<std::string> metrics, std::size_t ranges)
+        : device(d), hardware(std::move(metrics)), capacity(ranges) {}
     void start() override {
       open_pass = true;
       pushed.clear();
@@ -32,12 +33,18 @@ struct FakeDevice : CounterDevice {
       REQUIRE(done == device.needed_passes);
       std::map<std::string, std::vector<double>> values;
       for (const auto& name : pushed) {
-        const double second = name == "whole" ? 99.0 : std::stod(name);
-        REQUIRE(values.emplace(name, std::vector<double>{1.0, second}).second);
+        std::vector<double> counts;
+        for (const auto& metric : hardware)
+          counts.push_back(metric == "a"      ? 1.0
+                           : metric == "none" ? 0.0
+                           : name == "whole"  ? 99.0
+                                              : std::stod(name));
+        REQUIRE(values.emplace(name, counts).second);
       }
       return values;
     }
     FakeDevice& device;
+    std::vector<std::string> hardware;
     std::size_t capacity, done = 0;
     int depth = 0;
     bool open_pass = false;
@@ -47,13 +54,16 @@ struct FakeDevice : CounterDevice {
   bool knows(const std::string&) const override { return true; }
   std::size_t passes(const std::vector<std::string>&) override { return needed_passes; }
   std::size_t max_ranges(const std::vector<std::string>&) const override { return capacity; }
-  std::unique_ptr<CounterSession> open(const std::vector<std::string>&, std::size_t n) override {
-    ++opened;
-    return std::make_unique<Session>(*this, n);
+  std::unique_ptr<CounterSession> open(const std::vector<std::string>& hardware,
+                                       std::size_t n) override {
+    asked.push_back(hardware);
+    return std::make_unique<Session>(*this, hardware, n);
   }
   std::size_t needed_passes = 3, capacity = 100;
-  int opened = 0;
+  std::vector<std::vector<std::string>> asked;  ///< per session
 };
+
+const std::vector<InRanges> kAlways{InRanges::always, InRanges::always};
 
 FakeExecution executing(int conv_entries) {
   return {{}, small_tree(), [=](workloads::RangeObserver* observer) {
@@ -71,9 +81,9 @@ FakeExecution executing(int conv_entries) {
 TEST_CASE("leaves are counted flat, once per pass, and the whole apart") {
   FakeDevice device;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1, 3, 4, 5}, {"a", "b"}, device, nullptr);
+  const auto counted = count_ranges(execution, {1, 3, 4, 5}, {"a", "b"}, kAlways, device, nullptr);
   CHECK(counted.passes == 3);
-  CHECK(counted.sessions == 1);
+  CHECK(counted.sessions == 2);
   CHECK(counted.runs == 6);
   CHECK(counted.ranges[1] == std::vector<double>{1, 1});
   CHECK(counted.ranges[4] == std::vector<double>{1, 4});
@@ -86,7 +96,7 @@ TEST_CASE("leaves are counted flat, once per pass, and the whole apart") {
 TEST_CASE("a leaf entered again is the sum") {
   FakeDevice device;
   auto execution = executing(3);
-  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, device, nullptr);
+  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, kAlways, device, nullptr);
   CHECK(counted.ranges[3] == std::vector<double>{3, 9});
 }
 
@@ -94,17 +104,42 @@ TEST_CASE("ranges are split over sessions when one cannot hold them") {
   FakeDevice device;
   device.capacity = 1;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, device, nullptr);
+  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, kAlways, device, nullptr);
   CHECK(counted.sessions == 4);
   CHECK(counted.ranges[1] == std::vector<double>{1, 1});
   CHECK(counted.ranges[3] == std::vector<double>{1, 3});
   CHECK(counted.ranges[4] == std::vector<double>{1, 4});
 }
 
+TEST_CASE("ranges are counted for what they need") {
+  FakeDevice device;
+  auto execution = executing(1);
+  const std::vector<std::string> hardware{"none", "a", "b", "none"};
+  using enum InRanges;
+  const auto counted = count_ranges(execution, {1, 4}, hardware,
+                                    {unless_zero, never, unless_zero, always}, device, nullptr);
+  CHECK(device.asked == std::vector<std::vector<std::string>>{hardware, {"b", "none"}});
+  CHECK(counted.range_hardware == 2);
+  CHECK(counted.whole == std::vector<double>{0, 1, 99, 0});
+  CHECK(counted.ranges[1] == std::vector<double>{0, 0, 1, 0});
+  CHECK(counted.ranges[4] == std::vector<double>{0, 0, 4, 0});
+}
+
+TEST_CASE("ranges need no session when the whole tells all") {
+  FakeDevice device;
+  auto execution = executing(1);
+  const auto counted =
+      count_ranges(execution, {1, 5}, {"none"}, {InRanges::unless_zero}, device, nullptr);
+  CHECK(counted.sessions == 1);
+  CHECK(counted.ranges[1] == std::vector<double>{0});
+  CHECK(counted.ranges[5].empty());  // never entered
+}
+
 TEST_CASE("an interruption ends the counting and is said") {
   FakeDevice device;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1, 3, 4}, {"a"}, device, [] { return true; });
+  const auto counted =
+      count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, device, [] { return true; });
   REQUIRE(counted.problems.size() == 1);
   CHECK(counted.problems.front().find("interrupted") != std::string::npos);
   CHECK(counted.whole.empty());
@@ -115,6 +150,6 @@ TEST_CASE("counters that never end are given up") {
   FakeDevice device;
   device.needed_passes = 100000;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1}, {"a"}, device, nullptr);
+  const auto counted = count_ranges(execution, {1}, {"a"}, {InRanges::always}, device, nullptr);
   CHECK(counted.problems.size() == 1);
 }

@@ -51,6 +51,23 @@ TEST_CASE("operations are weighted as Nsight Compute's roofline does") {
   CHECK(with_one("ops_path_tensor") == 2);  // the run's type, and TF32
 }
 
+TEST_CASE("ranges need traffic always, operations where there are any, and no peaks") {
+  const auto resolved = resolve(load_metric_sets({"traffic", "flops", "peaks"}, "bf16"), "any",
+                                [](const std::string&) { return true; });
+  const auto needs = resolved.in_ranges();
+  REQUIRE(needs.size() == resolved.hardware.size());
+  const auto need = [&](const std::string& metric) {
+    const auto at = std::find(resolved.hardware.begin(), resolved.hardware.end(), metric);
+    REQUIRE(at != resolved.hardware.end());
+    return needs[static_cast<std::size_t>(at - resolved.hardware.begin())];
+  };
+  CHECK(need("dram__bytes_read.sum") == InRanges::always);
+  CHECK(need("lts__t_bytes.sum") == InRanges::always);
+  CHECK(need("sm__ops_path_tensor_src_tf32_dst_fp32.sum") == InRanges::unless_zero);
+  CHECK(need("smsp__sass_thread_inst_executed_op_dfma_pred_on.sum") == InRanges::unless_zero);
+  CHECK(need("dram__bytes.sum.peak_sustained_elapsed.per_second") == InRanges::never);
+}
+
 TEST_CASE("ids that only the sets define come with unit, class and text") {
   const auto definitions = metric_set_definitions();
   CHECK(definitions.at("flops_issued_half").at("unit") == "FLOP");
