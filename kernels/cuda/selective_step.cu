@@ -9,13 +9,16 @@ namespace {
 
 constexpr int kThreads = 128, kChannels = 16, kRows = 8, kState = 16;
 
+/// From so many bytes on a layer's state does not stay in the L2 until the next token.
+constexpr std::int64_t kLargeState = 16 << 20;
+
 /// A warp owns 16 channels of 8 sequences. Their Δ is one product of tensor cores: the weights are
 /// its 16-row operand, eight sequences its columns; the inputs of a product are permuted so that
 /// each lane reads 16 bytes. Then four neighbouring lanes share a channel's states, which they ask
 /// for first of all: Δ of a channel is held by the same four lanes. `kWide`: 32 ranks each.
 template <class T, class S, int kWide>
 __global__ void __launch_bounds__(kThreads, 3)
-    selective_step_kernel(const SelectiveStateUpdateArgs p) {
+    selective_step_kernel(const SelectiveStateUpdateArgs p, const bool large) {
   const int lane = threadIdx.x % kWarp, group = lane / 4, quarter = lane % 4;
   const int tiles = static_cast<int>(p.channels) / kChannels;
   const int unit = (blockIdx.x * blockDim.x + threadIdx.x) / kWarp;
@@ -121,7 +124,10 @@ __global__ void __launch_bounds__(kThreads, 3)
         sum = fmaf(to_float(cs[b].v[n]), next, sum);
         h.v[n] = from_float<S>(next);
       }
-      store_pack(place(b, half), h);
+      if (large)
+        store_pack_once(place(b, half), h);
+      else
+        store_pack(place(b, half), h);
       sum = sum_of_four(sum);
       if (quarter == b / 2) y[i] = sum;
     }
@@ -141,8 +147,10 @@ void launch(const SelectiveStateUpdateArgs& p, const Launch& where) {
   const std::int64_t units = p.channels / kChannels * blocks_for(p.batch, kRows);
   const int threads = units >= 132 * 4 ? kThreads : kWarp;
   const auto blocks = static_cast<unsigned>(blocks_for(units * kWarp, threads));
+  const bool large =
+      p.batch * p.channels * kState * static_cast<std::int64_t>(sizeof(S)) >= kLargeState;
   const auto go = [&](auto kernel) {
-    launch_overlapping("selective_state_update", kernel, blocks, threads, 0, where, p);
+    launch_overlapping("selective_state_update", kernel, blocks, threads, 0, where, p, large);
   };
   if (p.rank <= 64) return go(selective_step_kernel<T, S, 2>);
   go(selective_step_kernel<T, S, 5>);
