@@ -100,10 +100,17 @@ __global__ void __launch_bounds__(kWideThreads)
     if (lane == 0) {
       int stage = 0;
       std::uint32_t parity = 0;
-      for (int i = ahead; i < count; ++i) {
-        sm90::mbarrier_wait(empty + stage * 8, parity);
-        weights(i, stage), x(i, stage);
-        if (++stage == p.stages) stage = 0, parity ^= 1;
+      // Two at once where that leaves enough in flight: neighbouring weights in one go.
+      const int together = p.stages > 3 ? 2 : 1;
+      for (int i = ahead; i < count;) {
+        const int last = min(i + together, count), from = stage;
+        for (int j = i; j < last; ++j) {
+          sm90::mbarrier_wait(empty + stage * 8, parity);
+          if (++stage == p.stages) stage = 0, parity ^= 1;
+        }
+        for (int j = i; j < last; ++j) weights(j, (from + j - i) % p.stages);
+        for (int j = i; j < last; ++j) x(j, (from + j - i) % p.stages);
+        i = last;
       }
     }
     __syncwarp();
