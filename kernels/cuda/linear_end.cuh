@@ -145,34 +145,20 @@ __device__ void prefetch_end(const FinishParams& p, int rank, int blocks, int fi
   }
 }
 
-/// The sums of some items, the blocks' parts of all of them asked for together.
-template <int kCount>
-__device__ void sum_up(const SumsAt& s, const Item (&items)[kCount], float (&v)[kCount][4]) {
-  std::uint32_t from[kCount];
-#pragma unroll
-  for (int i = 0; i < kCount; ++i)
-    from[i] = s.sums + (items[i].given ? (items[i].row * s.pitch + items[i].at) * 4 : 0);
-  for (int w = 0; w < s.along; ++w) {
-#pragma unroll(kCount > 1 ? 2 : 4)
-    for (int b = 0; b < s.blocks; ++b) {
-      float4 parts[kCount];
-#pragma unroll
-      for (int i = 0; i < kCount; ++i) parts[i] = load_cluster(from[i] + w * s.table_bytes, b);
-#pragma unroll
-      for (int i = 0; i < kCount; ++i) {
-        v[i][0] += parts[i].x, v[i][1] += parts[i].y;
-        v[i][2] += parts[i].z, v[i][3] += parts[i].w;
+/// One item of finish(); whole warps together.
+template <class T, End kEnd>
+__device__ void finish_item(const FinishParams& p, const SumsAt& s, const Item& item,
+                            const Extra<T, kEnd>& extra) {
+  float v[4] = {}, squares = 0.0F;
+  if (item.given) {
+    const std::uint32_t from = s.sums + (item.row * s.pitch + item.at) * 4;
+    for (int w = 0; w < s.along; ++w) {
+#pragma unroll 4
+      for (int b = 0; b < s.blocks; ++b) {
+        const float4 part = load_cluster(from + w * s.table_bytes, b);
+        v[0] += part.x, v[1] += part.y, v[2] += part.z, v[3] += part.w;
       }
     }
-  }
-}
-
-/// What becomes of an item's sums; whole warps together.
-template <class T, End kEnd>
-__device__ void conclude(const FinishParams& p, const SumsAt& s, const Item& item,
-                         const Extra<T, kEnd>& extra, float (&v)[4]) {
-  float squares = 0.0F;
-  if (item.given) {
     const int count = min(4, p.outputs - item.n);
     const float scale = p.squares != nullptr ? s.scales[item.row] : 1.0F;
     Pack<T, 4> out;
@@ -209,16 +195,6 @@ __device__ void conclude(const FinishParams& p, const SumsAt& s, const Item& ite
   }
 }
 
-/// One item of finish(); whole warps together.
-template <class T, End kEnd>
-__device__ void finish_item(const FinishParams& p, const SumsAt& s, const Item& item,
-                            const Extra<T, kEnd>& extra) {
-  const Item items[1] = {item};
-  float v[1][4] = {};
-  if (item.given) sum_up(s, items, v);
-  conclude<T, kEnd>(p, s, item, extra, v[0]);
-}
-
 /// The sums of all tables of all blocks of the cluster, in one fixed order; this block's part of
 /// the outputs [first, first + wide). All threads, whole warps together.
 template <class T, End kEnd, int kCount>
@@ -244,15 +220,9 @@ __device__ void finish(const FinishParams& p, const SumsAt& s, int first, int wi
   const int items = wide / 4 * p.rows, stride = s.blocks * static_cast<int>(blockDim.x);
   const int lane = threadIdx.x % kWarp;
   int i = s.rank * static_cast<int>(blockDim.x) + static_cast<int>(threadIdx.x);
-  constexpr int kTogether = 3;
-  for (int h = 0; i - lane < items; h += kTogether, i += kTogether * stride) {
-    const Item some[kTogether] = {Item(p, i, first, wide), Item(p, i + stride, first, wide),
-                                  Item(p, i + 2 * stride, first, wide)};
-    float v[kTogether][4] = {};
-    sum_up(s, some, v);
-#pragma unroll
-    for (int j = 0; j < kTogether; ++j)
-      conclude<T, End::conv>(p, s, some[j], held.get(p, some[j], h + j, wide), v[j]);
+  for (int h = 0; i - lane < items; ++h, i += stride) {
+    const Item item(p, i, first, wide);
+    finish_item<T, End::conv>(p, s, item, held.get(p, item, h, wide));
   }
 }
 
