@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/linear.hpp"
 #include "workloads/execution.hpp"
 #include "workloads/range.hpp"
 
@@ -35,11 +36,9 @@ std::vector<RangeSpec> plan_ranges(const ModelConfig& config, const ExecutionSpe
 /// add and the weight and sums of the next norm (layer 0's are the embedding's).
 enum class StepFusion { none, recurrence, layer };
 
-/// Sequences up to which whole layers fuse: where that was measured to be faster than the library's
-/// products and what stands between them (docs/kernels_linear.md).
-constexpr std::int64_t fused_step_rows(Family family) {
-  return family == Family::mamba1 ? 64 : 8;
-}
+/// Sequences up to which whole layers fuse: as many as the native products take
+/// (docs/kernels_linear.md).
+inline constexpr std::int64_t kFusedStepRows = kernels::kLinearRows;
 
 /// Of a decode step of `spec`: bf16 on a CUDA device with fusion and the native backend, few
 /// sequences, and sizes that the kernels take.

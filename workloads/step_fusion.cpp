@@ -19,8 +19,8 @@ StepFusion step_fusion(const ModelConfig& config, const ExecutionSpec& spec) {
                           config.dt_rank <= 160 &&
                           each_layer([&](auto layer) { return states(layer) == 16; });
   const bool layer =
-      spec.batch <= fused_step_rows(config.family) && config.d_model % 16 == 0 &&
-      config.d_inner % 16 == 0 && config.d_conv == 4 &&
+      spec.batch <= kFusedStepRows && config.d_model % 16 == 0 && config.d_inner % 16 == 0 &&
+      config.d_conv == 4 &&
       (mamba1 ? recurrence : config.norm_group_size == config.d_inner && each_layer([&](auto i) {
                                return config.conv_channels(i) % 4 == 0 &&
                                       config.in_proj_rows(i) % 4 == 0;

@@ -98,8 +98,8 @@ void launch_walk(ConvParams p, std::int64_t batch, const Launch& where) {
                         blocks_for(static_cast<std::int64_t>(p.vectors) * p.chunks, kConvThreads)),
                     static_cast<unsigned>(batch));
   launch_overlapping("causal_conv1d",
-                     brief ? conv_walk_kernel<T, kWalkWords, kWalkRows, 6>
-                           : conv_walk_kernel<T, kWalkWords, kWalkRows, 5>,
+                     brief ? conv_walk_kernel<T, kWalkWords, kWalkRows, 8, true>
+                           : conv_walk_kernel<T, kWalkWords, kWalkRows, 5, false>,
                      blocks, kConvThreads, 0, where, p);
 }
 

@@ -10,8 +10,8 @@ namespace ssmprof::kernels::cuda {
 /// Width 4. A thread owns kWords words of neighbouring channels over a stretch of `chunk_length`
 /// tokens, in steps of kRows rows: the next step's rows are loaded before one is computed. Rows
 /// stay packed as they are in memory, and a step's outputs take the place of rows that no later
-/// window needs. Row strides fit in 27 bits.
-template <class T, int kWords, int kRows, int kBlocks>
+/// window needs. Row strides fit in 27 bits. `kSingle`: a stretch is one step.
+template <class T, int kWords, int kRows, int kBlocks, bool kSingle>
 __global__ void __launch_bounds__(kConvThreads, kBlocks) conv_walk_kernel(const ConvParams p) {
   constexpr int kWidth = 4, kHalo = kWidth - 1, kPerWord = 4 / sizeof(T), V = kWords * kPerWord;
   const std::uint32_t id = blockIdx.x * kConvThreads + threadIdx.x;
@@ -67,7 +67,7 @@ __global__ void __launch_bounds__(kConvThreads, kBlocks) conv_walk_kernel(const 
   };
   const bool ends = p.final_state != nullptr && first + p.chunk_length >= p.length;
   while (left > 0) {
-    load(next, std::integral_constant<int, 0>(), left - kRows);
+    if constexpr (!kSingle) load(next, std::integral_constant<int, 0>(), left - kRows);
     if (ends && left <= kRows) {  // the last rows of [initial state, sequence]
       T* state = reinterpret_cast<T*>(p.final_state) + batch * kHalo * p.channels + channel;
 #pragma unroll
@@ -120,6 +120,7 @@ __global__ void __launch_bounds__(kConvThreads, kBlocks) conv_walk_kernel(const 
       for (int j = 0; j < kRows; ++j)
         if (j < left) store_words(out + j * out_row, rows[j]);
     }
+    if constexpr (kSingle) return;
     out += kRows * out_row;
     left -= kRows;
 #pragma unroll

@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "kernels/dtype.hpp"
 
@@ -77,6 +78,14 @@ __device__ Pack<T, n> load_pack(const T* p) {
 template <int n, class T>
 __device__ void store_pack(T* p, const Pack<T, n>& v) {
   *reinterpret_cast<Pack<T, n>*>(p) = v;
+}
+
+/// The same, of 8 or 16 bytes that the L2 should give up first.
+template <class T, int n>
+__device__ void store_pack_once(T* p, const Pack<T, n>& v) {
+  using Word = std::conditional_t<sizeof(v) == 16, float4, float2>;
+  static_assert(sizeof(v) == sizeof(Word));
+  __stcs(reinterpret_cast<Word*>(p), reinterpret_cast<const Word&>(v));
 }
 
 /// The elements of one 16-byte access.

@@ -11,6 +11,8 @@ using ssd_detail::load_vec;
 using ssd_detail::store_vec;
 
 constexpr int kMaxThreads = 1024;
+/// Outputs from so many bytes on do not stay in the L2 until they are read.
+constexpr std::int64_t kLargeOutput = std::int64_t{48} << 20;
 
 /// The sum over all threads of the block, the same bits in each.
 __device__ __forceinline__ float block_sum(float v, float* scratch) {
@@ -26,8 +28,8 @@ __device__ __forceinline__ float block_sum(float v, float* scratch) {
 }
 
 /// One CTA per (token, group), the group's row in registers: thread i owns the 16-byte vectors
-/// i, i + blockDim, ... (K of them), each read once.
-template <typename T, int K, int kThreads>
+/// i, i + blockDim, ... (K of them), each read once. `kOnce`: the L2 gives up the output first.
+template <typename T, int K, int kThreads, bool kOnce>
 __global__ void __launch_bounds__(kThreads)
     gated_rms_norm_rows(const GatedRmsNormArgs a, const int vectors) {
   constexpr int V = 16 / sizeof(T);
@@ -79,7 +81,7 @@ __global__ void __launch_bounds__(kThreads)
       load_vec<T, V>(reinterpret_cast<const T*>(&rw[k]), fw);
 #pragma unroll
       for (int v = 0; v < V; ++v) s[k][v] *= rstd * fw[v];
-      store_vec<T, V>(out + static_cast<std::int64_t>(i) * V, s[k]);
+      store_vec<T, V, kOnce>(out + static_cast<std::int64_t>(i) * V, s[k]);
     }
   }
 }
@@ -129,9 +131,15 @@ void run(const GatedRmsNormArgs& args, const Launch& where) {
     const int threads = static_cast<int>(blocks_for(blocks_for(vectors, k), kWarp)) * kWarp;
     launch_overlapping("gated_rms_norm", kernel, grid, threads, 0, where, args, n);
   };
-  if (n <= 512) return go(gated_rms_norm_rows<T, 2, 256>, 2);
-  if (n <= 1024) return go(gated_rms_norm_rows<T, 3, 352>, 3);
-  go(gated_rms_norm_rows<T, 4, kMaxThreads>, 4);
+  const auto sized = [&](auto once) {
+    constexpr bool kOnce = decltype(once)::value;
+    if (n <= 512) return go(gated_rms_norm_rows<T, 2, 256, kOnce>, 2);
+    if (n <= 1024) return go(gated_rms_norm_rows<T, 3, 352, kOnce>, 3);
+    go(gated_rms_norm_rows<T, 4, kMaxThreads, kOnce>, 4);
+  };
+  if (args.tokens * args.channels * static_cast<std::int64_t>(sizeof(T)) >= kLargeOutput)
+    return sized(std::true_type());
+  sized(std::false_type());
 }
 
 }  // namespace

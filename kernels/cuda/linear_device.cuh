@@ -51,6 +51,18 @@ __device__ inline void copy_async_8(std::uint32_t to, const void* from) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory");
 }
 template <class P>
+__device__ P load_shared_16(std::uint32_t address) {
+  static_assert(sizeof(P) == 16);
+  uint4 v;
+  asm volatile("ld.shared.v4.u32 {%0,%1,%2,%3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(address)
+               : "memory");
+  P p;
+  memcpy(&p, &v, 16);
+  return p;
+}
+template <class P>
 __device__ P load_shared_8(std::uint32_t address) {
   static_assert(sizeof(P) == 8);
   uint2 v;

@@ -95,33 +95,38 @@ __device__ void scale_rows(const FinishParams& p, float* scales, int warps, Mean
   }
 }
 
-/// The scales of up to 64 rows by four warps, eight lanes to a row, all loads in flight together.
-__device__ inline void scale_many_rows(const FinishParams& p, float* scales) {
+/// The scales of all rows by kThreads threads, eight lanes to a row, the loads of several rows in
+/// flight together.
+template <int kThreads>
+__device__ void scale_many_rows(const FinishParams& p, float* scales, int thread) {
   if (p.squares == nullptr) return;
-  const int thread = static_cast<int>(threadIdx.x), lane = thread % 8;
-  float sums[4] = {};
-  const auto add = [&](auto&& at, int each) {
+  constexpr int kGroups = kThreads / 8, kAtOnce = 3;
+  const int lane = thread % 8;
+  for (int first = thread / 8; first - thread / 8 < p.rows; first += kGroups * kAtOnce) {
+    float sums[kAtOnce] = {};
+    const auto add = [&](auto&& at, int each) {
 #pragma unroll 5
-    for (int part = lane * each; part < p.parts; part += 8 * each)
+      for (int part = lane * each; part < p.parts; part += 8 * each)
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-        if (const int row = i * 16 + thread / 8; row < p.rows)
-          sums[i] += at(p.squares + row * p.parts + part);
-  };
-  if (p.parts % 4 == 0)
-    add(
-        [](const float* from) {
-          const auto v = load_pack<4>(from);
-          return (v.v[0] + v.v[1]) + (v.v[2] + v.v[3]);
-        },
-        4);
-  else
-    add([](const float* from) { return *from; }, 1);
+        for (int i = 0; i < kAtOnce; ++i)
+          if (const int row = first + i * kGroups; row < p.rows)
+            sums[i] += at(p.squares + row * p.parts + part);
+    };
+    if (p.parts % 4 == 0)
+      add(
+          [](const float* from) {
+            const auto v = load_pack<4>(from);
+            return (v.v[0] + v.v[1]) + (v.v[2] + v.v[3]);
+          },
+          4);
+    else
+      add([](const float* from) { return *from; }, 1);
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const float sum = sum_of_eight(sums[i]);
-    if (const int row = i * 16 + thread / 8; lane == 0 && row < p.rows)
-      scales[row] = rsqrtf(sum / p.channels + p.eps);
+    for (int i = 0; i < kAtOnce; ++i) {
+      const float sum = sum_of_eight(sums[i]);
+      if (const int row = first + i * kGroups; lane == 0 && row < p.rows)
+        scales[row] = rsqrtf(sum / p.channels + p.eps);
+    }
   }
 }
 

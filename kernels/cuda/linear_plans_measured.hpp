@@ -33,13 +33,13 @@ struct MeasuredLinearWidePlan {
   LinearWidePlan plan;
 };
 
-/// The same of the wide form; of those near the fastest, what was best between a layer's other
-/// kernels.
+/// The same of the wide form; those of a layer were chosen between its other kernels
+/// (`decode_layers`, docs/results/kernels/linear-v5-layers.jsonl).
 inline constexpr MeasuredLinearWidePlan kMeasuredLinearWidePlans[] = {
-    {10240, 2560, {80, 1, 6}}, {10576, 2560, {88, 1, 5}},  {192, 5120, {48, 8, 8}},
-    {2560, 5120, {80, 4, 6}},  {50288, 2560, {128, 1, 3}}, {5120, 160, {40, 1, 5}},
-    {3072, 768, {24, 1, 10}},  {80, 1536, {40, 8, 4}},     {768, 1536, {48, 4, 7}},
-    {50288, 768, {128, 1, 3}},
+    {10240, 2560, {96, 2, 4}}, {10576, 2560, {64, 2, 3}},  {192, 5120, {48, 8, 8}},
+    {2560, 5120, {48, 4, 6}},  {50288, 2560, {128, 1, 3}}, {5120, 160, {40, 1, 5}},
+    {3072, 768, {24, 1, 10}},  {80, 1536, {40, 8, 4}},     {768, 1536, {48, 4, 6}},
+    {50288, 768, {128, 1, 3}}, {3352, 768, {64, 2, 7}},
 };
 
 }  // namespace ssmprof::kernels::cuda

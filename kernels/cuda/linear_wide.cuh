@@ -13,7 +13,7 @@
 namespace ssmprof::kernels::cuda::linear_detail {
 
 constexpr int kWideStep = 64, kWideX = 64 * 128;  ///< inputs and bytes of x of a stage
-constexpr int kWideThreads = 128 + kWarp;
+constexpr int kWideThreads = 256, kWideScalers = 96;
 
 struct WideParams {
   CUtensorMap weight, x;
@@ -32,7 +32,19 @@ __device__ inline void copy_box(std::uint32_t to, const CUtensorMap* map, std::u
       : "memory");
 }
 
-/// A warpgroup with kTile outputs, and the copying warp.
+/// What is read once only: the L2 gives it up first.
+__device__ inline void copy_box_once(std::uint32_t to, const CUtensorMap* map,
+                                     std::uint32_t barrier, int input, int row) {
+  constexpr std::uint64_t kEvictFirst = 0x12F0000000000000;  // as createpolicy encodes it
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
+      ".L2::cache_hint [%0], [%1, {%3, %4}], [%2], %5;" ::"r"(to),
+      "l"(map), "r"(barrier), "r"(input), "r"(row), "l"(kEvictFirst)
+      : "memory");
+}
+
+/// A warpgroup with kTile outputs, the copying warp, and warps that add up the scales meanwhile and
+/// have their part in the end.
 template <class T, int kTile, End kEnd>
 __global__ void __launch_bounds__(kWideThreads)
     linear_wide_kernel(const __grid_constant__ WideParams p) {
@@ -71,8 +83,8 @@ __global__ void __launch_bounds__(kWideThreads)
   if (warp == 4) {
     const auto weights = [&](int i, int stage) {
       sm90::mbarrier_expect(full + stage * 8, kStage);
-      copy_box(base + stage * kStage + kWideX, &p.weight, full + stage * 8, (begin + i) * kWideStep,
-               first);
+      copy_box_once(base + stage * kStage + kWideX, &p.weight, full + stage * 8,
+                    (begin + i) * kWideStep, first);
     };
     const auto x = [&](int i, int stage) {
       copy_box(base + stage * kStage, &p.x, full + stage * 8, (begin + i) * kWideStep, 0);
@@ -88,10 +100,17 @@ __global__ void __launch_bounds__(kWideThreads)
     if (lane == 0) {
       int stage = 0;
       std::uint32_t parity = 0;
-      for (int i = ahead; i < count; ++i) {
-        sm90::mbarrier_wait(empty + stage * 8, parity);
-        weights(i, stage), x(i, stage);
-        if (++stage == p.stages) stage = 0, parity ^= 1;
+      // Two at once where that leaves enough in flight: neighbouring weights in one go.
+      const int together = p.stages > 3 ? 2 : 1;
+      for (int i = ahead; i < count;) {
+        const int last = min(i + together, count), from = stage;
+        for (int j = i; j < last; ++j) {
+          sm90::mbarrier_wait(empty + stage * 8, parity);
+          if (++stage == p.stages) stage = 0, parity ^= 1;
+        }
+        for (int j = i; j < last; ++j) weights(j, (from + j - i) % p.stages);
+        for (int j = i; j < last; ++j) x(j, (from + j - i) % p.stages);
+        i = last;
       }
     }
     __syncwarp();
@@ -103,35 +122,40 @@ __global__ void __launch_bounds__(kWideThreads)
       prefetch_end<T, kEnd>(p.finish, rank, blocks, first, kTile);
     wait_for_previous_grid();
     if constexpr (kEnd == End::residual) held.load(p.finish, rank, blocks, first, kTile);
-    scale_many_rows(p.finish, scales);
-    float sums[kTile / 2] = {};
-    int stage = 0;
-    std::uint32_t parity = 0;
-    for (int i = 0; i < count; ++i) {
-      sm90::mbarrier_wait(full + stage * 8, parity);
-      __syncwarp();
-      const std::uint32_t at = base + stage * kStage;
-      const std::uint64_t a = sm90::panel_descriptor(at);
-      const std::uint64_t b = sm90::panel_descriptor(at + kWideX);
-      sm90::wgmma_fence();
+    if (warp > 4) {
+      constexpr int kFirst = kWideThreads - kWideScalers;
+      scale_many_rows<kWideScalers>(p.finish, scales, static_cast<int>(threadIdx.x) - kFirst);
+      __syncthreads();
+    } else {
+      float sums[kTile / 2] = {};
+      int stage = 0;
+      std::uint32_t parity = 0;
+      for (int i = 0; i < count; ++i) {
+        sm90::mbarrier_wait(full + stage * 8, parity);
+        __syncwarp();
+        const std::uint32_t at = base + stage * kStage;
+        const std::uint64_t a = sm90::panel_descriptor(at);
+        const std::uint64_t b = sm90::panel_descriptor(at + kWideX);
+        sm90::wgmma_fence();
 #pragma unroll
-      for (int k = 0; k < kWideStep / 16; ++k) wgmma<T, kTile>(sums, a + k * 2, b + k * 2);
-      sm90::wgmma_commit();
-      sm90::wgmma_wait<0>();
-      if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
-      if (++stage == p.stages) stage = 0, parity ^= 1;
+        for (int k = 0; k < kWideStep / 16; ++k) wgmma<T, kTile>(sums, a + k * 2, b + k * 2);
+        sm90::wgmma_commit();
+        sm90::wgmma_wait<0>();
+        if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
+        if (++stage == p.stages) stage = 0, parity ^= 1;
+      }
+      sm90::pin(sums);
+      __syncthreads();  // the sums take the place of the stages
+      float* const table = reinterpret_cast<float*>(block_memory() + (base - memory));
+      const int row = warp * 16 + lane / 4, column = lane % 4 * 2;
+#pragma unroll
+      for (int j = 0; j < kTile / 8; ++j)
+#pragma unroll
+        for (int half = 0; half < 2; ++half)
+          if (row + half * 8 < p.finish.rows)
+            store_pack(table + (row + half * 8) * p.pitch + column + j * 8,
+                       Pack<float, 2>{sums[j * 4 + half * 2], sums[j * 4 + half * 2 + 1]});
     }
-    sm90::pin(sums);
-    __syncthreads();  // the sums take the place of the stages
-    float* const table = reinterpret_cast<float*>(block_memory() + (base - memory));
-    const int row = warp * 16 + lane / 4, column = lane % 4 * 2;
-#pragma unroll
-    for (int j = 0; j < kTile / 8; ++j)
-#pragma unroll
-      for (int half = 0; half < 2; ++half)
-        if (row + half * 8 < p.finish.rows)
-          store_pack(table + (row + half * 8) * p.pitch + column + j * 8,
-                     Pack<float, 2>{sums[j * 4 + half * 2], sums[j * 4 + half * 2 + 1]});
   }
   if constexpr (kEnd == End::conv) wait_for_copies<0>();
   if (blocks > 1)

@@ -9,12 +9,76 @@ namespace {
 
 constexpr int kThreads = 128, kChannels = 16, kRows = 8, kState = 16;
 
+/// Warps of which registers hold the states, on the devices that these kernels are made for.
+constexpr std::int64_t kWarpsInRegisters = 132 * 12;
+constexpr int kWarpInputs = kRows * 2 * kState * 2;  ///< bytes of a warp's rows of B and C
+constexpr int kSharedBytes = kRows * 2 * kThreads * 16 + kThreads / kWarp * kWarpInputs;
+
+/// The states of a thread and its part of B and C, in registers.
+template <class T, class S, bool kShared>
+struct Held {
+  Pack<S, 4> states[kRows][2] = {};
+  Pack<T, 4> bs[kRows], cs[kRows];
+
+  __device__ void ask_state(int b, int half, const S* from, bool wanted) {
+    if (wanted) states[b][half] = load_pack<4>(from);
+  }
+  template <class At>
+  __device__ void ask_inputs(const SelectiveStateUpdateArgs& p, const At& at) {
+#pragma unroll
+    for (int b = 0; b < kRows; ++b)
+      bs[b] = load_pack<4>(at(p.b, b)), cs[b] = load_pack<4>(at(p.c, b));
+  }
+  __device__ void wait() const {}
+  __device__ Pack<S, 4> state(int b, int half) const {
+    return states[b][half];
+  }
+  __device__ Pack<T, 4> b_of(int b) const {
+    return bs[b];
+  }
+  __device__ Pack<T, 4> c_of(int b) const {
+    return cs[b];
+  }
+};
+
+/// The same in shared memory, the states in places of the thread's own, B and C in those of its
+/// warp: where more warps have states to bring than registers hold at a time, all of them bring
+/// theirs before the kernel ahead has ended.
+template <class T, class S>
+struct Held<T, S, true> {
+  std::uint32_t states = shared_address(block_memory()) + threadIdx.x * 16;
+  std::uint32_t inputs = shared_address(block_memory()) + kRows * 2 * kThreads * 16 +
+                         threadIdx.x / kWarp * kWarpInputs + threadIdx.x % 4 * 8;
+
+  __device__ void ask_state(int b, int half, const S* from, bool wanted) const {
+    copy_async(states + (b * 2 + half) * kThreads * 16, from, wanted);
+  }
+  template <class At>
+  __device__ void ask_inputs(const SelectiveStateUpdateArgs& p, const At& at) const {
+    const int b = static_cast<int>(threadIdx.x) % kWarp / 4;
+    copy_async_8(inputs + b * 64, at(p.b, b));
+    copy_async_8(inputs + b * 64 + 32, at(p.c, b));
+    commit_copies();
+  }
+  __device__ void wait() const {
+    wait_for_copies<0>();
+    __syncwarp();
+  }
+  __device__ Pack<S, 4> state(int b, int half) const {
+    return load_shared_16<Pack<S, 4>>(states + (b * 2 + half) * kThreads * 16);
+  }
+  __device__ Pack<T, 4> b_of(int b) const { return load_shared_8<Pack<T, 4>>(inputs + b * 64); }
+  __device__ Pack<T, 4> c_of(int b) const {
+    return load_shared_8<Pack<T, 4>>(inputs + b * 64 + 32);
+  }
+};
+
 /// A warp owns 16 channels of 8 sequences. Their Δ is one product of tensor cores: the weights are
 /// its 16-row operand, eight sequences its columns; the inputs of a product are permuted so that
 /// each lane reads 16 bytes. Then four neighbouring lanes share a channel's states, which they ask
 /// for first of all: Δ of a channel is held by the same four lanes. `kWide`: 32 ranks each.
-template <class T, class S, int kWide>
-__global__ void __launch_bounds__(kThreads, 3)
+template <class T, class S, int kWide, bool kShared>
+__global__ void __launch_bounds__(kThreads, kShared ? 5 : 3)
     selective_step_kernel(const SelectiveStateUpdateArgs p) {
   const int lane = threadIdx.x % kWarp, group = lane / 4, quarter = lane % 4;
   const int tiles = static_cast<int>(p.channels) / kChannels;
@@ -44,13 +108,12 @@ __global__ void __launch_bounds__(kThreads, 3)
   const auto place = [&](int b, int half) {
     return state + (static_cast<std::int64_t>(b) * p.channels + half * 8) * kState;
   };
-  Pack<S, 4> held[kRows][2];
+  Held<T, S, kShared> held;
   const auto load_states = [&] {
 #pragma unroll
     for (int b = 0; b < kRows; ++b)
 #pragma unroll
-      for (int half = 0; half < 2; ++half)
-        if (b < rows) held[b][half] = load_pack<4>(place(b, half));
+      for (int half = 0; half < 2; ++half) held.ask_state(b, half, place(b, half), b < rows);
   };
   if (p.state_settled) load_states();
   Pack<float, 4> a[2];
@@ -79,15 +142,10 @@ __global__ void __launch_bounds__(kThreads, 3)
     gate[i] =
         gated ? to_float(static_cast<const T*>(p.z.data)[row * p.z.batch_stride + channel]) : 0.0F;
   }
-  Pack<T, 4> bs[kRows], cs[kRows];
-#pragma unroll
-  for (int b = 0; b < kRows; ++b) {
+  held.ask_inputs(p, [&](const ConstRows& r, int b) {
     const int row = first_row + min(b, rows - 1);
-    const auto at = [&](const ConstRows& r) {
-      return load_pack<4>(static_cast<const T*>(r.data) + row * r.batch_stride + quarter * 4);
-    };
-    bs[b] = at(p.b), cs[b] = at(p.c);
-  }
+    return static_cast<const T*>(r.data) + row * r.batch_stride + quarter * 4;
+  });
   const T* const given = static_cast<const T*>(p.delta.data) +
                          (first_row + min(group, rows - 1)) * p.delta.batch_stride;
 #pragma unroll
@@ -96,6 +154,7 @@ __global__ void __launch_bounds__(kThreads, 3)
     mma_k16<T>(delta, {low[j].x, high[j].x, low[j].y, high[j].y}, x.x, x.y);
     mma_k16<T>(delta, {low[j].z, high[j].z, low[j].w, high[j].w}, x.z, x.w);
   }
+  held.wait();
   float scaled[4], y[4] = {};
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
@@ -106,22 +165,27 @@ __global__ void __launch_bounds__(kThreads, 3)
 
 #pragma unroll
   for (int b = 0; b < kRows; ++b) {
-    if (b >= rows) break;
+    const Pack<T, 4> in = held.b_of(b), along = held.c_of(b);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int i = half * 2 + b % 2, owner = group * 4 + b / 2;
       const float step = __shfl_sync(0xffffffffU, delta[i], owner);
       const float input = __shfl_sync(0xffffffffU, scaled[i], owner);
-      Pack<S, 4>& h = held[b][half];
+      Pack<S, 4> h = held.state(b, half);
       float sum = 0.0F;
 #pragma unroll
       for (int n = 0; n < 4; ++n) {
         const float next =
-            fmaf(exp2_fast(step * a[half].v[n]), to_float(h.v[n]), input * to_float(bs[b].v[n]));
-        sum = fmaf(to_float(cs[b].v[n]), next, sum);
+            fmaf(exp2_fast(step * a[half].v[n]), to_float(h.v[n]), input * to_float(in.v[n]));
+        sum = fmaf(to_float(along.v[n]), next, sum);
         h.v[n] = from_float<S>(next);
       }
-      store_pack(place(b, half), h);
+      if (b < rows) {
+        if constexpr (kShared)  // so large a state leaves the L2 before the next token
+          store_pack_once(place(b, half), h);
+        else
+          store_pack(place(b, half), h);
+      }
       sum = sum_of_four(sum);
       if (quarter == b / 2) y[i] = sum;
     }
@@ -141,11 +205,16 @@ void launch(const SelectiveStateUpdateArgs& p, const Launch& where) {
   const std::int64_t units = p.channels / kChannels * blocks_for(p.batch, kRows);
   const int threads = units >= 132 * 4 ? kThreads : kWarp;
   const auto blocks = static_cast<unsigned>(blocks_for(units * kWarp, threads));
-  const auto go = [&](auto kernel) {
-    launch_overlapping("selective_state_update", kernel, blocks, threads, 0, where, p);
+  const auto go = [&](auto kernel, int shared) {
+    launch_overlapping("selective_state_update", kernel, blocks, threads, shared, where, p);
   };
-  if (p.rank <= 64) return go(selective_step_kernel<T, S, 2>);
-  go(selective_step_kernel<T, S, 5>);
+  if constexpr (sizeof(S) == 4)
+    if (units > kWarpsInRegisters) {
+      if (p.rank <= 64) return go(selective_step_kernel<T, S, 2, true>, kSharedBytes);
+      return go(selective_step_kernel<T, S, 5, true>, kSharedBytes);
+    }
+  if (p.rank <= 64) return go(selective_step_kernel<T, S, 2, false>, 0);
+  go(selective_step_kernel<T, S, 5, false>, 0);
 }
 
 }  // namespace

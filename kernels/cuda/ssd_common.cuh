@@ -69,10 +69,11 @@ __device__ __forceinline__ std::uint32_t pack2(float lo, float hi) {
 }
 
 /// V consecutive elements as floats; 16 bytes when V·sizeof(T) = 16, else one element at a time.
-template <typename T, int V>
+template <typename T, int V, bool kOnce = false>
 __device__ __forceinline__ void load_vec(const T* p, float (&out)[V]) {
   if constexpr (V * sizeof(T) == 16) {
-    const uint4 raw = *reinterpret_cast<const uint4*>(p);
+    const auto* const from = reinterpret_cast<const uint4*>(p);
+    const uint4 raw = kOnce ? __ldcs(from) : *from;
     const std::uint32_t w[4] = {raw.x, raw.y, raw.z, raw.w};
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -90,7 +91,7 @@ __device__ __forceinline__ void load_vec(const T* p, float (&out)[V]) {
   }
 }
 
-template <typename T, int V>
+template <typename T, int V, bool kOnce = false>
 __device__ __forceinline__ void store_vec(T* p, const float (&v)[V]) {
   if constexpr (V * sizeof(T) == 16) {
     std::uint32_t w[4];
@@ -102,7 +103,12 @@ __device__ __forceinline__ void store_vec(T* p, const float (&v)[V]) {
         w[i] = pack2<T>(v[2 * i], v[2 * i + 1]);
       }
     }
-    *reinterpret_cast<uint4*>(p) = make_uint4(w[0], w[1], w[2], w[3]);
+    auto* const to = reinterpret_cast<uint4*>(p);
+    const uint4 raw = make_uint4(w[0], w[1], w[2], w[3]);
+    if constexpr (kOnce)
+      __stcs(to, raw);
+    else
+      *to = raw;
   } else {
 #pragma unroll
     for (int i = 0; i < V; ++i) p[i] = from_float<T>(v[i]);

@@ -11,16 +11,18 @@ using ssd_detail::DtTransform;
 using ssd_detail::load_vec;
 using ssd_detail::store_vec;
 
-constexpr int kWarps = 4;
+constexpr int kWarps = 4, kFewInFlight = 2;
 
 /// One CTA per (stretch of n_rows rows of a head, sequence). A row of the state is read by kLanes
 /// lanes, K accesses of V elements each; a lane group keeps kInFlight rows in registers: few when
-/// there are CTAs enough to keep memory busy.
+/// there are CTAs enough to keep memory busy; a state that large will have left the L2 before the
+/// next token, which should then keep what others need.
 template <typename T, typename S, int V, int kLanes, int K, int kInFlight>
 __global__ void __launch_bounds__(kWarps * 32)
     ssd_state_update_kernel(const SsdStateUpdateArgs a, const DtTransform transform,
                             const int n_rows) {
   constexpr int kRowsAtOnce = 32 / kLanes;
+  constexpr bool kOnce = kInFlight == kFewInFlight;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int sub = lane / kLanes, l = lane % kLanes;
   const int blocks = static_cast<int>(a.head_dim) / n_rows;  // per head
@@ -48,7 +50,7 @@ __global__ void __launch_bounds__(kWarps * 32)
       for (int k = 0; k < K; ++k) {
         const int n = (l + k * kLanes) * V;
         if (r < n_rows && n < n_state) {
-          load_vec<S, V>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
+          load_vec<S, V, kOnce>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
         } else {
 #pragma unroll
           for (int v = 0; v < V; ++v) s[i][k][v] = 0.0F;
@@ -104,7 +106,7 @@ __global__ void __launch_bounds__(kWarps * 32)
           y = fmaf(s[i][k][v], c[k][v], y);
         }
         if (r < n_rows && n < n_state) {
-          store_vec<S, V>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
+          store_vec<S, V, kOnce>(state + static_cast<std::int64_t>(r) * n_state + n, s[i][k]);
         }
       }
 #pragma unroll
@@ -148,7 +150,8 @@ void launch(const SsdStateUpdateArgs& args, const Launch& where) {
                     static_cast<unsigned>(p.batch));
     const DtTransform transform{args.dt_softplus, args.dt_min, args.dt_max};
     if (args.heads * p.batch >= 4096) {
-      launch_overlapping("ssd_state_update", ssd_state_update_kernel<T, S, V, kLanes, K, 2>, grid,
+      launch_overlapping("ssd_state_update",
+                         ssd_state_update_kernel<T, S, V, kLanes, K, kFewInFlight>, grid,
                          kWarps * 32, 0, where, p, transform, rows);
     } else {
       launch_overlapping("ssd_state_update", ssd_state_update_kernel<T, S, V, kLanes, K, 4>, grid,

@@ -58,31 +58,49 @@ TEST_CASE("GPU fused linear layers refuse rows that they cannot move") {
   CHECK_THROWS_AS(linear(test.args(std::ref(place)), on_gpu()), std::invalid_argument);
 }
 
+namespace {
+
+void check_on_gpu(const ScanStepShape& shape, std::int64_t rank, bool settled) {
+  check_step_with_rank(shape, rank, 0.0,
+                       [&](ScanStepCase& test, Array& weight, std::int64_t width) {
+                         Placed place;
+                         SelectiveStateUpdateArgs args = test.args(std::ref(place));
+                         args.rank = width, args.dt_weight = place(weight);
+                         args.state_settled = settled;
+                         Launch where = on_gpu();
+                         where.overlap = settled;
+                         selective_state_update(args, where);
+                         place.fetch(test.out.array);
+                         place.fetch(test.ssm_state);
+                       });
+}
+
+}  // namespace
+
 TEST_CASE("the GPU step with dt_proj inside equals fp64") {
   if (!has_device()) return;
   for (const DType dtype : {DType::f16, DType::bf16})
     for (const DType stored : {DType::f32, dtype})
       for (const std::int64_t batch : {1, 7, 9, 64})
-        for (const std::int64_t rank : {8, 48, 72, 160}) {
-          const bool settled = rank != 48;
-          check_step_with_rank({.dtype = dtype,
-                                .state_dtype = stored,
-                                .batch = batch,
-                                .channels = batch < 64 ? 1024 : 192,
-                                .gap = 8},
-                               rank, 0.0,
-                               [&](ScanStepCase& test, Array& weight, std::int64_t width) {
-                                 Placed place;
-                                 SelectiveStateUpdateArgs args = test.args(std::ref(place));
-                                 args.rank = width, args.dt_weight = place(weight);
-                                 args.state_settled = settled;
-                                 Launch where = on_gpu();
-                                 where.overlap = settled;
-                                 selective_state_update(args, where);
-                                 place.fetch(test.out.array);
-                                 place.fetch(test.ssm_state);
-                               });
-        }
+        for (const std::int64_t rank : {8, 48, 72, 160})
+          check_on_gpu({.dtype = dtype,
+                        .state_dtype = stored,
+                        .batch = batch,
+                        .channels = batch < 64 ? 1024 : 192,
+                        .gap = 8},
+                       rank, rank != 48);
+}
+
+TEST_CASE("the GPU step with dt_proj inside, more states than registers hold") {
+  if (!has_device()) return;
+  for (const std::int64_t batch : {60, 64})
+    for (const std::int64_t rank : {48, 160})
+      check_on_gpu({.dtype = rank == 48 ? DType::f16 : DType::bf16,
+                    .state_dtype = DType::f32,
+                    .batch = batch,
+                    .channels = 3200,
+                    .gap = 8},
+                   rank, batch == 64);
 }
 
 TEST_CASE("the GPU step of Mamba-2 with the norm's sums equals fp64") {

@@ -142,7 +142,10 @@ void finish_kernel(const cuda::linear_detail::FinishParams& p, const float* prod
   };
   auto keeps = held();
   keeps.load(p, rank, blocks, first, wide);
-  if (cuda::threadIdx.x < 128) detail::scale_many_rows(p, scales);
+  constexpr int kScalers = 96;
+  if (const int thread = static_cast<int>(cuda::threadIdx.x) - (machine.threads() - kScalers);
+      thread >= 0)
+    detail::scale_many_rows<kScalers>(p, scales, thread);
   for (int i = cuda::threadIdx.x; i < p.rows * wide; i += machine.threads()) {
     const int row = i / wide, n = first + i % wide;
     sums[row * pitch + i % wide] = rank == 0 && n < p.outputs ? product[row * p.outputs + n] : 0.0F;
@@ -159,7 +162,7 @@ void finish_kernel(const cuda::linear_detail::FinishParams& p, const float* prod
 
 template <End kEnd, bool kShared>
 void check_finish(const cases::FusedLinearShape& shape, int wide, int split) {
-  constexpr int kThreads = 160;
+  constexpr int kThreads = 256;
   INFO("wide " << wide << " split " << split << " shared " << kShared);
   cases::check_fused_linear(shape, [&](cases::FusedLinearCase& test) {
     const LinearArgs args = test.args(cases::host_place);

@@ -124,22 +124,9 @@ __global__ void norm_reference(GatedRmsNormArgs a, double* out) {
   }
 }
 
-}  // namespace
-
-TEST_CASE("the CUDA gated norm of any group size") {
-  if (!has_device()) return;
-  const auto [groups, size] = GENERATE(table<std::int64_t, std::int64_t>({{1, 1536},
-                                                                          {1, 5120},
-                                                                          {8, 640},
-                                                                          {2, 2560},
-                                                                          {3, 8},
-                                                                          {1, 32768},
-                                                                          {5, 37},
-                                                                          {1, 7777},
-                                                                          {24, 64}}));
-  const DType dtype = GENERATE(DType::f32, DType::bf16, DType::f16);
-  CAPTURE(groups, size, name_of(dtype));
-  const std::int64_t tokens = 67, channels = groups * size, pad = GENERATE(0, 3);
+void check_gated_norm(DType dtype, std::int64_t tokens, std::int64_t groups, std::int64_t size,
+                      std::int64_t pad) {
+  const std::int64_t channels = groups * size;
   Buffer y = random(dtype, tokens * (channels + pad), 1, -2, 2);
   Buffer z = random(dtype, tokens * (channels + pad), 2, -5, 5);
   Buffer w = random(dtype, channels, 3, 0.5, 1.5);
@@ -158,4 +145,28 @@ TEST_CASE("the CUDA gated norm of any group size") {
   const double tolerance = dtype == DType::f32 ? 1e-5 : dtype == DType::bf16 ? 2e-3 : 3e-4;
   CHECK(relative_error(out.get(), dtype, channels, static_cast<double*>(ref.get()), channels,
                        tokens) <= tolerance);
+}
+
+}  // namespace
+
+TEST_CASE("the CUDA gated norm of any group size") {
+  if (!has_device()) return;
+  const auto [groups, size] = GENERATE(table<std::int64_t, std::int64_t>({{1, 1536},
+                                                                          {1, 5120},
+                                                                          {8, 640},
+                                                                          {2, 2560},
+                                                                          {3, 8},
+                                                                          {1, 32768},
+                                                                          {5, 37},
+                                                                          {1, 7777},
+                                                                          {24, 64}}));
+  const DType dtype = GENERATE(DType::f32, DType::bf16, DType::f16);
+  CAPTURE(groups, size, name_of(dtype));
+  check_gated_norm(dtype, 67, groups, size, GENERATE(0, 3));
+}
+
+TEST_CASE("the CUDA gated norm of more than the L2 holds") {
+  if (!has_device()) return;
+  check_gated_norm(DType::bf16, 4999, 1, 5120, 0);
+  check_gated_norm(DType::bf16, 6553, 2, 2048, 8);
 }

@@ -34,7 +34,8 @@ const RangeSpec& find(const std::vector<RangeSpec>& ranges, const std::string& i
 TEST_CASE("decode steps fuse where the kernels can") {
   CHECK(step_fusion(preset("mamba-130m"), fused_step(1)) == StepFusion::layer);
   CHECK(step_fusion(preset("mamba2-2.7b"), fused_step(8)) == StepFusion::layer);
-  CHECK(step_fusion(preset("mamba2-130m"), fused_step(9)) == StepFusion::none);
+  CHECK(step_fusion(preset("mamba2-130m"), fused_step(64)) == StepFusion::layer);
+  CHECK(step_fusion(preset("mamba2-130m"), fused_step(65)) == StepFusion::none);
   CHECK(step_fusion(preset("mamba-130m"), fused_step(64)) == StepFusion::layer);
   CHECK(step_fusion(preset("mamba-130m"), fused_step(65)) == StepFusion::recurrence);
   const auto none = [&](auto&& change) {
