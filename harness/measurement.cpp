@@ -1,10 +1,10 @@
 #include "harness/measurement.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 #include "harness/annotated_execution.hpp"
 #include "harness/interrupt.hpp"
+#include "probes/lap.hpp"
 #include "reports/attribution.hpp"
 #include "reports/units.hpp"
 #include "workloads/attributions.hpp"
@@ -134,10 +134,9 @@ void run_probes(const Probes& probes, workloads::Execution& execution,
     const auto& availability = availabilities[i];
     if (interrupted()) return;
     if (availability.ok) {
-      const auto begin = std::chrono::steady_clock::now();
+      probes::Lap lap;
       probe->measure(annotated, options, target);
-      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-      note_duration(target, probe->name(), took.count());
+      note_duration(target, probe->name(), lap());
     } else {
       probe->missing_metrics(availability, target);
       target.diagnostics.push_back({"probe.unavailable", reports::Diagnostic::Level::info,

@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <memory>
 
 #include "probes/counting.hpp"
+#include "probes/lap.hpp"
 #include "probes/metrics.hpp"
 #include "probes/nvml.hpp"
 #include "probes/probe.hpp"
@@ -174,9 +174,9 @@ class CountersProbe : public Probe {
              reports::Workload& target) {
     const auto& spec = execution.spec();
     const auto& specs = execution.ranges();
-    const auto begin = std::chrono::steady_clock::now();
+    Lap lap;
     const auto device = open(spec.device_index);
-    const auto opened = std::chrono::steady_clock::now();
+    const double opening = lap();
     auto resolved = resolve(load_metric_sets(options.metric_sets, name_of(spec.dtype)),
                             device->chip(), [&](const auto& m) { return device->knows(m); });
     if (resolved.hardware.empty()) {
@@ -207,8 +207,7 @@ class CountersProbe : public Probe {
     for (const auto& problem : counted.problems) {
       add_diagnostic(target, "counters.problem", Level::warning, problem);
     }
-    report_effort(resolved, counted, *device, std::chrono::duration<double>(opened - begin).count(),
-                  target);
+    report_effort(resolved, counted, *device, opening, target);
   }
 
   static void report_effort(const ResolvedSets& resolved, const Counted& counted,

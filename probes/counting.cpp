@@ -1,8 +1,8 @@
 #include "probes/counting.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <utility>
+
+#include "probes/lap.hpp"
 
 namespace ssmprof::probes {
 
@@ -42,19 +42,6 @@ class CountingObserver : public workloads::RangeObserver {
   std::vector<int> entered_;
   std::vector<std::string> names_;
   CounterSession& session_;
-};
-
-/// Seconds since it was last asked, or made.
-class Lap {
- public:
-  double operator()() {
-    const auto before = std::exchange(at_, Clock::now());
-    return std::chrono::duration<double>(at_ - before).count();
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  Clock::time_point at_ = Clock::now();
 };
 
 /// Ranges a run opens, repeated entries included.

@@ -5,6 +5,8 @@
 #include <set>
 #include <sstream>
 #include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
 
 namespace ssmprof::probes {
 
@@ -67,6 +69,20 @@ Host describe_host() {
   read_memory(host);
   read_os(host);
   return host;
+}
+
+double process_seconds() {
+  std::ifstream file("/proc/self/stat");
+  std::string line;
+  std::getline(file, line);
+  // The name, in parentheses, may hold anything; the start stands 20 words after it, in ticks.
+  std::istringstream words(line.substr(line.rfind(')') + 1));
+  std::string word;
+  for (int i = 0; i < 20; ++i) words >> word;
+  timespec now{};
+  if (!words || clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
+  const double started = std::stod(word) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) - started;
 }
 
 }  // namespace ssmprof::probes

@@ -17,4 +17,8 @@ struct Host {
 
 Host describe_host();
 
+/// Seconds since the operating system started this process, loading its libraries included, to a
+/// hundredth; 0 where unknown.
+double process_seconds();
+
 }  // namespace ssmprof::probes

@@ -11,6 +11,9 @@
 #include "harness/progress.hpp"
 #include "harness/roofline.hpp"
 #include "harness/run_options.hpp"
+#include "probes/host.hpp"
+#include "probes/lap.hpp"
+#include "reports/units.hpp"
 
 namespace ssmprof::harness {
 namespace {
@@ -21,6 +24,10 @@ constexpr const char* kExamples =
     "  ssmprof profile --model mamba-130m --seqlen 64:2048:x2 --mode prefill -o run.json\n"
     "  ssmprof profile --model ./checkpoint --tokens text.txt --backend native --dtype bf16\n"
     "  ssmprof profile --model mamba2-130m --probes time,analytic --fusion on";
+
+std::string seconds_text(double seconds) {
+  return reports::human(seconds, "s", false);
+}
 
 class ProfileCommand : public Command {
  public:
@@ -45,12 +52,19 @@ class ProfileCommand : public Command {
     const auto steps = in_steps(std::move(probes), base);
     const auto options = run_.probe_options();
     require_output(run_.output, model_.inputs());
+    std::string took = "starting " + seconds_text(probes::process_seconds());
+    probes::Lap lap;
+    const auto stage = [&](const char* name) {
+      took += ", " + (name + (" " + seconds_text(lap())));
+    };
     const auto checkpoint = model_.open(base.dtype);
     const auto tokens = model_.load_tokens_for(*checkpoint);
-
+    stage("checkpoint");
     auto report = new_report(reports::Report::Kind::run, base);
+    stage("environment");
     Progress progress(static_cast<int>(steps.size() * backends.size() * specs.size()), !run_.quiet);
     const auto ceilings = timed ? workloads::measure_ceilings(base) : workloads::Ceilings{};
+    stage("ceilings");
     CrossCheck cross_check(*checkpoint, tokens, model_.seed);
 
     for (std::size_t step = 0; step < steps.size(); ++step) {
@@ -87,6 +101,10 @@ class ProfileCommand : public Command {
     for (auto& workload : report.workloads) {
       if (workload.attributions.empty()) attribute_all(workload);  // interrupted before the end
     }
+    stage("workloads");
+    report.diagnostics.push_back(
+        {"run.durations", reports::Diagnostic::Level::info,
+         "the run took " + seconds_text(probes::process_seconds()) + ": " + took, ""});
     progress.clear();
     return deliver(report, run_.output, run_.quiet,
                    cross_check.agrees() ? reports::ExitCode::ok : reports::ExitCode::mismatch);

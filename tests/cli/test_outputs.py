@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import support
@@ -42,6 +43,16 @@ def main():
         dumped = target.read_bytes()
         checks.check(b"logits" in dumped[:200], "its target holds the logits")
         checks.check(target.stat().st_mode & 0o777 == 0o640, "the target keeps its permissions")
+
+        with support.scratch() as other:
+            report = support.tiny_report(pathlib.Path(other) / "run.json")
+        said = [d["message"] for d in report["diagnostics"] if d["rule"] == "run.durations"]
+        took = re.findall(r"(?:took|starting|checkpoint|environment|ceilings|workloads) ([\d.]+) "
+                          r"(s|ms|us)", said[0]) if len(said) == 1 else []
+        whole, *parts = [float(value) * {"s": 1, "ms": 1e-3, "us": 1e-6}[unit]
+                         for value, unit in took] or [0]
+        checks.check(len(parts) == 5 and sum(parts) <= 1.02 * whole + 0.02 and
+                     sum(parts) >= 0.9 * whole - 0.1, f"the run's parts are the run: {said}")
 
         os.mkfifo(folder / "pipe")
         done, written = drained(folder / "pipe", *verify, folder / "pipe")
