@@ -100,7 +100,12 @@ int run_app(int argc, const char* const* argv) {
   }
   try {
     install_interrupt_handler();
-    return static_cast<int>(chosen->run());
+    const int code = static_cast<int>(chosen->run());
+    if (!std::cout.flush()) {
+      return fail(reports::ExitCode::environment,
+                  "standard output: could not be written: is the disk full, or the reader gone?");
+    }
+    return code;
   } catch (...) {
     const Failure failure = failure_of(std::current_exception());
     return fail(failure.code, failure.line);

@@ -88,4 +88,14 @@ reports::ExitCode deliver(reports::Report& report, const std::string& path, bool
   return report.partial ? reports::ExitCode::interrupted : result;
 }
 
+void rescue(reports::Report& report, const std::string& path, bool quiet,
+            const std::string& failure) {
+  if (path.empty() || report.workloads.empty()) return;
+  report.partial = true;
+  report.diagnostics.push_back({"run.failed", reports::Diagnostic::Level::error, failure,
+                                "what came before is here; the rest was not measured"});
+  reports::write_atomically(path, reports::dump(report));
+  if (!quiet) std::cerr << "Report: " << path << " (partial: up to the failure)\n";
+}
+
 }  // namespace ssmprof::harness

@@ -27,4 +27,9 @@ void require_output(const std::string& path, const std::vector<std::string>& inp
 reports::ExitCode deliver(reports::Report& report, const std::string& path, bool quiet,
                           reports::ExitCode result);
 
+/// What was measured before a failure is not lost: writes it, marked partial, with the failure as a
+/// diagnostic. Does nothing without a path or a measured workload. The failure is the caller's.
+void rescue(reports::Report& report, const std::string& path, bool quiet,
+            const std::string& failure);
+
 }  // namespace ssmprof::harness

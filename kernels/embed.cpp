@@ -19,6 +19,8 @@ void embed(const EmbedArgs& args, const Launch& launch) {
   check.given(args.table, "table");
   check.given(args.norm_weight, "norm_weight");
   check.given(args.residual, "residual");
+  check.require(args.residual_dtype == DType::f32 || args.residual_dtype == args.dtype,
+                "residual_dtype", "must be fp32 or the table's own");
   check.given(args.next, "next");
   check.given(args.squares, "squares");
   if (launch.device == Device::cpu) return cpu::embed(args);

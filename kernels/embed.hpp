@@ -10,7 +10,7 @@ namespace ssmprof::kernels {
 /// squares over each kEmbedPart channels.
 struct EmbedArgs {
   DType dtype = DType::f32;             ///< table, norm_weight, next
-  DType residual_dtype = DType::f32;    ///< residual
+  DType residual_dtype = DType::f32;    ///< residual: fp32 or dtype
   std::int64_t rows = 0, channels = 0;  ///< channels a multiple of kEmbedPart
   const std::int64_t* ids = nullptr;    ///< [rows], each a row of the table (not checked)
   const void* table = nullptr;          ///< [any, channels]

@@ -11,7 +11,8 @@ struct Launch {
   void* stream = nullptr;  ///< cudaStream_t; unused on the CPU
   int threads = 0;         ///< CPU threads; 0 = all that the process may use
   /// Lets a kernel that can do so start while the one before it on the stream still runs (CUDA). It
-  /// waits for the end of the other before it touches anything that a kernel may write. Only where
+  /// waits for the end of the other before it touches anything that the other may write; what it
+  /// reads earlier (weights, settled states) its header says. Only where
   /// nobody times kernels apart: the two then share their time.
   bool overlap = false;
 };

@@ -35,6 +35,8 @@ void linear(const LinearArgs& args, const Launch& launch) {
   if (args.residual.data != nullptr) {
     check.require(args.outputs % kLinearPart == 0, "outputs",
                   "must be a multiple of " + std::to_string(kLinearPart) + " with a residual");
+    check.require(args.residual.dtype == DType::f32 || args.residual.dtype == args.dtype,
+                  "residual.dtype", "must be fp32 or the layer's own");
     check.given(args.residual.weight, "residual.weight");
     check.given(args.residual.next, "residual.next");
     check.given(args.residual.squares, "residual.squares");

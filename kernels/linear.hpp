@@ -28,7 +28,7 @@ struct LinearConv {
 /// next = residual · weight in the layer's type, and sums of squares of the new residual over each
 /// kLinearPart outputs. y itself is not written.
 struct LinearResidual {
-  DType dtype = DType::f32;
+  DType dtype = DType::f32;      ///< of data: fp32 or the layer's
   void* data = nullptr;          ///< [rows, outputs], contiguous; null: none
   const void* weight = nullptr;  ///< [outputs], of the next norm
   void* next = nullptr;          ///< [rows, outputs], contiguous
@@ -55,9 +55,11 @@ struct LinearArgs {
   bool fused() const { return scale.squares || conv.channels > 0 || residual.data; }
 };
 
-/// With launch.overlap, weight and bias may be read before the kernels ahead on the stream end.
-/// Throws std::invalid_argument on a shape outside the documented range and std::runtime_error
-/// when the device cannot run it.
+/// With launch.overlap, weight, bias, all that `conv` points to but `out`, and residual.weight may
+/// be read before the kernel ahead on the stream has ended: it must not write them. In a decode,
+/// the convolution's state was written by the same layer's step before, with the other layers
+/// between. Throws std::invalid_argument on a shape outside the documented range and
+/// std::runtime_error when the device cannot run it.
 void linear(const LinearArgs& args, const Launch& launch);
 
 /// Whether linear() was measured to be faster on CUDA than the library's product

@@ -257,7 +257,7 @@ Report compare_reports(const Report& baseline, const Report& candidate, const Po
 }
 
 ExitCode exit_code(const Report& comparison, bool strict) {
-  bool incomparable = comparison.comparisons.empty();
+  bool incomparable = comparison.comparisons.empty() || (strict && comparison.partial);
   bool ambiguous = false;
   bool compared = false;
   for (const auto& c : comparison.comparisons) {

@@ -79,16 +79,22 @@ class KernelsCommand : public Command {
     if (!quiet_) print_kernel_rates(rates);
     Progress progress(static_cast<int>(shapes.size()), !quiet_);
     bool good = true;
-    for (const auto& [which, shape] : shapes) {
-      if (interrupted()) break;
-      progress.begin(which->name());
-      for (const auto& m : measure(*which, shape, rates, rivals)) {
-        progress.clear();
-        if (!quiet_) print_kernel(m);
-        good = good && m.error_message.empty();
-        report.workloads.push_back(kernel_workload(m, rates));
+    try {
+      for (const auto& [which, shape] : shapes) {
+        if (interrupted()) break;
+        progress.begin(which->name());
+        for (const auto& m : measure(*which, shape, rates, rivals)) {
+          progress.clear();
+          if (!quiet_) print_kernel(m);
+          good = good && m.error_message.empty();
+          report.workloads.push_back(kernel_workload(m, rates));
+        }
+        progress.done();
       }
-      progress.done();
+    } catch (const std::exception& error) {
+      progress.clear();
+      rescue(report, output_, quiet_, error.what());
+      throw;
     }
     progress.clear();
     return deliver(report, output_, quiet_,

@@ -67,40 +67,16 @@ class ProfileCommand : public Command {
     stage("ceilings");
     CrossCheck cross_check(*checkpoint, tokens, model_.seed);
 
-    for (std::size_t step = 0; step < steps.size(); ++step) {
-      std::size_t next = 0;  // workloads come in the same order in every step
-      for (const auto backend : backends) {
-        if (interrupted()) break;
-        auto placed = specs.front();
-        placed.backend = backend;
-        progress.begin("placing " + checkpoint->config.name + " on " + name_of(backend));
-        const auto model = workloads::make_model(checkpoint, placed);
-        if (backends.size() > 1 && step == 0) {
-          report.diagnostics.push_back(cross_check.add(*model, placed));
-        }
-        for (auto spec : specs) {
-          if (interrupted()) break;
-          spec.backend = backend;
-          const auto execution = model->prepare(spec, tokens, model_.seed);
-          if (step == 0) {
-            report.workloads.push_back(
-                lay_out(*checkpoint, *execution, model_.seed, model_.tokens, hash_of(tokens), ""));
-          }
-          auto& workload = report.workloads.at(next++);
-          progress.begin(workload.id + ", step " + std::to_string(step + 1) + " of " +
-                         std::to_string(steps.size()));
-          run_probes(steps[step], *execution, options, workload);
-          progress.done();
-          if (step + 1 < steps.size()) continue;
-          attribute_all(workload);
-          workload.roofline = roofline(workload, execution->ranges(), ceilings);
-          print(workload, progress);
-        }
-      }
+    try {
+      measure({checkpoint, tokens, backends, specs, options, ceilings}, steps, report, progress,
+              cross_check);
+    } catch (const std::exception& error) {
+      progress.clear();
+      attribute_rest(report);
+      rescue(report, run_.output, run_.quiet, error.what());
+      throw;
     }
-    for (auto& workload : report.workloads) {
-      if (workload.attributions.empty()) attribute_all(workload);  // interrupted before the end
-    }
+    attribute_rest(report);
     stage("workloads");
     report.diagnostics.push_back(
         {"run.durations", reports::Diagnostic::Level::info,
@@ -111,6 +87,57 @@ class ProfileCommand : public Command {
   }
 
  private:
+  struct Job {
+    std::shared_ptr<const workloads::Checkpoint> checkpoint;
+    const workloads::TokenBatch& tokens;
+    const std::vector<workloads::Backend>& backends;
+    const std::vector<workloads::ExecutionSpec>& specs;
+    const probes::ProbeOptions& options;
+    const workloads::Ceilings& ceilings;
+  };
+
+  /// Takes all workloads through each step in turn.
+  void measure(const Job& job, const std::vector<Probes>& steps, reports::Report& report,
+               Progress& progress, CrossCheck& cross_check) const {
+    for (std::size_t step = 0; step < steps.size(); ++step) {
+      std::size_t next = 0;  // workloads come in the same order in every step
+      for (const auto backend : job.backends) {
+        if (interrupted()) break;
+        auto placed = job.specs.front();
+        placed.backend = backend;
+        progress.begin("placing " + job.checkpoint->config.name + " on " + name_of(backend));
+        const auto model = workloads::make_model(job.checkpoint, placed);
+        if (job.backends.size() > 1 && step == 0) {
+          report.diagnostics.push_back(cross_check.add(*model, placed));
+        }
+        for (auto spec : job.specs) {
+          if (interrupted()) break;
+          spec.backend = backend;
+          const auto execution = model->prepare(spec, job.tokens, model_.seed);
+          if (step == 0) {
+            report.workloads.push_back(lay_out(*job.checkpoint, *execution, model_.seed,
+                                               model_.tokens, hash_of(job.tokens), ""));
+          }
+          auto& workload = report.workloads.at(next++);
+          progress.begin(workload.id + ", step " + std::to_string(step + 1) + " of " +
+                         std::to_string(steps.size()));
+          run_probes(steps[step], *execution, job.options, workload);
+          progress.done();
+          if (step + 1 < steps.size()) continue;
+          attribute_all(workload);
+          workload.roofline = roofline(workload, execution->ranges(), job.ceilings);
+          print(workload, progress);
+        }
+      }
+    }
+  }
+
+  /// What ended before its last step is attributed as far as it was measured.
+  static void attribute_rest(reports::Report& report) {
+    for (auto& workload : report.workloads)
+      if (workload.attributions.empty()) attribute_all(workload);
+  }
+
   void print(const reports::Workload& workload, Progress& progress) const {
     if (run_.quiet) return;
     progress.clear();

@@ -6,6 +6,7 @@
 
 #include "harness/command.hpp"
 #include "harness/component_table.hpp"
+#include "harness/interrupt.hpp"
 #include "harness/logits.hpp"
 #include "harness/logits_file.hpp"
 #include "harness/model_options.hpp"
@@ -92,19 +93,22 @@ class VerifyCommand : public Command {
     };
     std::cout << "verify " << reports::printable(checkpoint->config.name) << ": " << tokens.size()
               << " × " << tokens[0].size() << " tokens, " << kernels::name_of(base.dtype)
-              << ", tolerance " << tolerance << '\n';
+              << ", tolerance " << tolerance << std::endl;
     for (const auto backend : backends) {
+      if (interrupted()) return reports::ExitCode::interrupted;
       auto spec = base;
       spec.backend = backend;
       const std::string label = name_of(backend);
       const auto model = workloads::make_model(checkpoint, spec);
       const auto prefill = model->prefill_logits(tokens);
+      if (interrupted()) return reports::ExitCode::interrupted;
       if (expected) judge(label + " against " + "--expect", prefill, *expected);
       if (first) judge(label + " against " + name_of(backends.front()), prefill, *first);
       if (tokens[0].size() > 1) {
         const auto prompt = static_cast<std::int64_t>((tokens[0].size() + 1) / 2);
         judge(label + " decode against prefill", model->decode_logits(tokens, prompt), prefill);
       }
+      if (interrupted()) return reports::ExitCode::interrupted;
       if (!first) {
         if (!dump_.empty()) write_logits(dump_, prefill);
         first = prefill;
@@ -112,6 +116,7 @@ class VerifyCommand : public Command {
     }
     if (!compares) std::cout << "nothing was compared: the logits were only written\n";
     const bool components_good = !components_ || check_components(checkpoint, base, tokens);
+    if (interrupted()) return reports::ExitCode::interrupted;
     if (!good) {
       std::cerr << "ssmprof: verify: " << reports::printable(checkpoint->config.name)
                 << " disagrees beyond the tolerance of " << tolerance << ": see the lines above\n";
@@ -130,7 +135,7 @@ class VerifyCommand : public Command {
     bool good = true;
     for (const auto backend : model_.backends()) {
       for (const bool fusion : {false, true}) {
-        if (fusion && backend == workloads::Backend::torch) continue;
+        if (interrupted() || (fusion && backend == workloads::Backend::torch)) continue;
         spec.backend = backend, spec.fusion = fusion;
         const auto errors = workloads::component_errors(checkpoint, spec, tokens);
         std::cout << "\ncomponents of " << name_of(backend) << (fusion ? " with fusion" : "")

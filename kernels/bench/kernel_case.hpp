@@ -102,10 +102,11 @@ std::vector<std::unique_ptr<KernelCase>> make_cases();
 Shape resolve(const KernelCase& which, const std::string& preset, DType dtype,
               const std::map<std::string, std::int64_t>& sizes);
 
-/// The error up to which a native kernel is timed: 2e-3 for 16-bit, 1e-5 for fp32.
-double accepted_error(DType dtype);
+/// The error up to which a native kernel is timed: 2e-3 for 16-bit, 1e-5 for fp32. Of few values in
+/// bf16 the rounding of one counts, which may be 2^-8; of many, what roundings are on average.
+double accepted_error(DType dtype, std::uint64_t values);
 /// The same of other implementations, which may round between their steps: ten times that.
-double comparable_error(DType dtype);
+double comparable_error(DType dtype, std::uint64_t values);
 
 /// How many sets of `bytes` are needed so that they exceed `rotate_bytes`; at least 2, at most 64
 /// (at least 1 when rotate_bytes is 0).

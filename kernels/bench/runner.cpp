@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -111,10 +112,14 @@ void measure(Measurement& m, Problem& problem, const Rates& rates, const RunOpti
   if (options.check) {
     m.error = problem.error(0);
     m.sample = problem.sample();
-    const double most =
-        rival != nullptr ? comparable_error(m.shape.dtype) : accepted_error(m.shape.dtype);
+    const std::uint64_t values = m.cost.bytes_written / size_of(m.shape.dtype);
+    const double most = rival != nullptr ? comparable_error(m.shape.dtype, values)
+                                         : accepted_error(m.shape.dtype, values);
     if (!(m.error <= most)) {
-      m.error_message = "differs from the fp64 reference";
+      char text[120];
+      std::snprintf(text, sizeof text, "differs from the fp64 reference: error %.2g, accepted %.2g",
+                    m.error, most);
+      m.error_message = text;
       return;
     }
   }

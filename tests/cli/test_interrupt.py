@@ -70,11 +70,24 @@ def kill(checks, folder):
     print(f"killed {len(moments)} times: {absent} times nothing, {whole} times a whole report")
 
 
+def interrupt_verify(checks, folder):
+    """SIGINT in the first forward: no dump, and not all checks to their end."""
+    dump = folder / "logits.safetensors"
+    process = start("verify", "--model", "mamba-130m", "--device", "cpu", "--dump", dump)
+    first = process.stdout.readline()
+    checks.check("verify mamba-130m" in first, f"verify begins: {first}")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    checks.check(process.returncode == 130, f"verify: exit {process.returncode}, not 130: {errors}")
+    checks.check(not dump.exists(), "verify leaves no dump when interrupted")
+
+
 def main():
     support.needs_torch()
     checks = support.Checks()
     with support.scratch() as folder:
         interrupt(checks, pathlib.Path(folder))
+        interrupt_verify(checks, pathlib.Path(folder))
         kill(checks, pathlib.Path(folder))
     checks.finish()
 

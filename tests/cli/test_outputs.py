@@ -44,6 +44,23 @@ def main():
         checks.check(b"logits" in dumped[:200], "its target holds the logits")
         checks.check(target.stat().st_mode & 0o777 == 0o640, "the target keeps its permissions")
 
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([support.PROGRAM, "list", "metrics"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        checks.check(done.returncode == 3 and len(done.stderr.splitlines()) == 1,
+                     f"a full disk behind standard output: {done.returncode} {done.stderr}")
+
+        with support.scratch() as other:
+            sweep = pathlib.Path(other) / "sweep.json"
+            done = support.run("kernels", "--device", "cpu", "--kernel", "linear", "--preset",
+                               "mamba-130m-x", "--batch", "1,65", "--samples", "6", "-q", "-o",
+                               sweep)
+            checks.check(done.returncode == 2, f"65 rows are refused: {done.returncode}")
+            kept = json.loads(sweep.read_text()) if sweep.exists() else {"workloads": []}
+            checks.check(len(kept["workloads"]) == 1 and kept["partial"] and
+                         kept["diagnostics"][-1]["rule"] == "run.failed",
+                         "what was measured before the failure is kept, marked partial")
+
         with support.scratch() as other:
             report = support.tiny_report(pathlib.Path(other) / "run.json")
         said = [d["message"] for d in report["diagnostics"] if d["rule"] == "run.durations"]
