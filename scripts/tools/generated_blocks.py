@@ -3,16 +3,27 @@
 usage: generated_blocks.py PROGRAM ROOT [--check]
 """
 
+import lzma
 import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
 BLOCK = re.compile(r"(<!-- generated:begin (.+?) -->\n)(.*?)(<!-- generated:end -->)", re.S)
 HARMLESS = (["ssmprof", "show"], ["ssmprof", "export"], ["ssmprof", "list"],
             ["scripts/compare_profilers", "--show"])
+
+
+def unpacked(root, argument, folder):
+    """A report stored as .json.xz, unpacked into the folder; any other argument as it is."""
+    if not argument.endswith(".json.xz"):
+        return argument
+    path = pathlib.Path(folder) / pathlib.Path(argument).stem
+    path.write_bytes(lzma.decompress((root / argument).read_bytes()))
+    return str(path)
 
 
 def output(program, root, command):
@@ -23,8 +34,10 @@ def output(program, root, command):
         sys.exit(f"update_readme: a block may call {allowed}, not {command}")
     arguments[0] = program if arguments[0] == "ssmprof" else str(root / arguments[0])
     environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "110", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(arguments, capture_output=True, text=True, cwd=root,
-                          env=environment, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [unpacked(root, argument, folder) for argument in arguments]
+        done = subprocess.run(arguments, capture_output=True, text=True, cwd=root,
+                              env=environment, check=False)
     if done.returncode != 0:
         sys.exit(f"update_readme: {command}: {done.stderr.strip()}")
     lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]

@@ -2,6 +2,7 @@
 schema refuses what is wrong: each report is broken in many ways, one at a time."""
 
 import json
+import lzma
 import os
 import pathlib
 
@@ -39,6 +40,9 @@ def main():
         stored = sorted(path for path in (ROOT / "docs" / "results").rglob("*.json")
                         if not path.name.startswith(("accuracy", "profilers"))
                         and not path.name.endswith("-counters.json"))
+        for packed in (ROOT / "docs" / "results").rglob("*.json.xz"):
+            stored.append(pathlib.Path(folder) / packed.stem)
+            stored[-1].write_bytes(lzma.decompress(packed.read_bytes()))
         for path in [*reports, *stored]:
             found = validate_schema.validate(path)
             checks.check(not found, f"{path.name}: {found[:3]}")
