@@ -1,6 +1,8 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "probes/activity_map.hpp"
 #include "probes/metrics.hpp"
@@ -61,15 +63,18 @@ void report_counts(const ActivityMap& map, const ActivityLog& log, std::size_t r
   }
 }
 
-/// Against the time phase, in which nothing had been traced in the process yet; without it, against
-/// `untraced` runs just before.
-void report_overhead(double traced, double untraced, reports::Workload& target) {
+/// Seconds of the time phase, in which nothing had been traced in the process yet.
+std::optional<double> time_before(const reports::Workload& target) {
   const auto* timed = find_metric(target.metrics, "time");
-  const bool before = timed != nullptr && timed->value && *timed->value > 0;
-  const double ratio = traced / (before ? *timed->value : untraced);
+  if (timed == nullptr || !timed->value || *timed->value <= 0) return std::nullopt;
+  return timed->value;
+}
+
+/// `place` says where the untraced runs were.
+void report_overhead(double ratio, const char* place, reports::Workload& target) {
   char text[200];
   std::snprintf(text, sizeof text, "a traced run takes %.3f times as long as an untraced one%s",
-                ratio, before ? " of the time phase" : "");
+                ratio, place);
   const bool much = ratio > kMuchOverhead;
   add_diagnostic(target, "activity.overhead", much ? Level::warning : Level::info, text,
                  much ? "kernel_time holds; launch_gap is that of the slowed run" : "");
@@ -151,7 +156,9 @@ class ActivityProbe : public Probe {
     const auto& specs = execution.ranges();
     // First runs, of the execution and of the tracer, are neither kept nor compared.
     wall_times(execution, options, nullptr, kWarmSeconds);
-    const auto untraced = wall_times(execution, options, nullptr, kMaxSeconds);
+    const auto before = time_before(target);
+    std::vector<double> untraced;  // where the time phase took none
+    if (!before) untraced = wall_times(execution, options, nullptr, kMaxSeconds);
     cupti::Tracer tracer;
     TracingObserver observer(tracer, specs);
     wall_times(execution, options, &observer, kWarmSeconds);
@@ -173,9 +180,10 @@ class ActivityProbe : public Probe {
       add_transfers(map.ranges[i], walls.size(), target.ranges[i]);
     }
     report_counts(map, log, walls.size(), target);
-    if (!untraced.empty()) {
-      report_overhead(reports::median(walls), reports::median(untraced), target);
-    }
+    if (before)
+      report_overhead(reports::median(walls) / *before, " of the time phase", target);
+    else if (!untraced.empty())
+      report_overhead(reports::median(walls) / reports::median(untraced), "", target);
   }
 
   /// Seconds of up to kRuns runs from submission to completion, traced by `observer` or not, begun

@@ -9,6 +9,23 @@ using namespace linear_gpu;
 using mamba1_gpu::has_device;
 using mamba1_gpu::through_graph;
 
+namespace {
+
+/// The product by this plan, and the same bits where launches overlap.
+template <class Plan>
+void check_plan(Layer& layer, const Plan& plan) {
+  cuda::linear(layer.args(), plan, on_gpu());
+  layer.check();
+  const auto first = layer.bits();
+  layer.poison();
+  Launch overlapping = on_gpu();
+  overlapping.overlap = true;
+  cuda::linear(layer.args(), plan, overlapping);
+  CHECK(layer.bits() == first);
+}
+
+}  // namespace
+
 TEST_CASE("the GPU linear layer equals fp64 at every size, stride and type") {
   if (!has_device()) return;
   for (const DType dtype : {DType::bf16, DType::f16, DType::f32})
@@ -51,14 +68,7 @@ TEST_CASE("every plan of the GPU linear layer gives the product, twice the same 
               INFO(layer.name() << " tiles " << tiles << " across " << across << " along " << along
                                 << " split " << split);
               const cuda::LinearPlan plan{tiles, across, along, split};
-              cuda::linear(layer.args(), plan, on_gpu());
-              layer.check();
-              const auto first = layer.bits();
-              layer.poison();
-              Launch overlapping = on_gpu();
-              overlapping.overlap = true;
-              cuda::linear(layer.args(), plan, overlapping);
-              CHECK(layer.bits() == first);
+              check_plan(layer, plan);
             }
 }
 
@@ -73,14 +83,7 @@ TEST_CASE("every plan of the wide GPU linear layer gives the product, twice the 
             if (cuda::lay_out_linear_wide(inputs, 1011, plan).shared > 232448) continue;
             Layer layer(DType::bf16, rows, inputs, 1011, 8, true);
             INFO(layer.name() << " tile " << tile << " split " << split << " stages " << stages);
-            cuda::linear(layer.args(), plan, on_gpu());
-            layer.check();
-            const auto first = layer.bits();
-            layer.poison();
-            Launch overlapping = on_gpu();
-            overlapping.overlap = true;
-            cuda::linear(layer.args(), plan, overlapping);
-            CHECK(layer.bits() == first);
+            check_plan(layer, plan);
           }
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <sstream>
 
-#include "kernels/cuda_device.hpp"
 #include "workloads/component_errors.hpp"
 #include "workloads/torch/planted_error.hpp"
 
@@ -15,13 +14,6 @@ using namespace testing;
 using kernels::DType;
 
 namespace {
-
-bool no_gpu() {
-  if (models_cannot_run()) return true;
-  if (kernels::cuda_device_count() > 0) return false;
-  std::cout << "SKIPPED: no CUDA device\n";
-  return true;
-}
 
 std::string described(const ComponentError& e) {
   std::ostringstream text;

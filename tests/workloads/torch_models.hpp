@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/cuda_device.hpp"
 #include "workloads/checkpoint.hpp"
 #include "workloads/execution.hpp"
 #include "workloads/tokens.hpp"
@@ -18,6 +19,14 @@ namespace ssmprof::workloads::testing {
 inline bool models_cannot_run() {
   if (!host_library_versions().empty()) return false;
   std::cout << "SKIPPED: it runs models, and this build has no LibTorch\n";
+  return true;
+}
+
+/// The same where there is no GPU to run them on.
+inline bool no_gpu() {
+  if (models_cannot_run()) return true;
+  if (kernels::cuda_device_count() > 0) return false;
+  std::cout << "SKIPPED: no CUDA device\n";
   return true;
 }
 

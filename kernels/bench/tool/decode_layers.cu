@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/bench/device.hpp"
 #include "kernels/bench/fill.hpp"
 #include "kernels/cuda/common.cuh"
 #include "kernels/cuda/linear.hpp"
@@ -55,8 +56,6 @@ constexpr const char* kNames[] = {"", "in", "x", "recurrence", "out"};
 class Layers {
  public:
   Layers(const Model& model, std::int64_t rows) : m_(model), rows_(rows) {
-    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "stream");
-    check(cudaEventCreate(&begin_), "event"), check(cudaEventCreate(&end_), "event");
     for (int i = 0; i < m_.layers; ++i) {
       Layer l{};
       l.in = bf16(m_.in_rows() * m_.width), l.out = bf16(m_.width * m_.inner());
@@ -83,25 +82,11 @@ class Layers {
 
   /// Microseconds per layer, the median of seven replays.
   double time(const Plans& plans, Left left) {
-    cudaGraph_t graph = nullptr;
-    cudaGraphExec_t exec = nullptr;
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "capture");
-    for (const Layer& layer : layers_) launch(layer, plans, left);
-    check(cudaStreamEndCapture(stream_, &graph), "capture");
-    check(cudaGraphInstantiate(&exec, graph, 0), "graph");
-    std::vector<float> samples;
-    for (int i = 0; i < 8; ++i) {
-      check(cudaEventRecord(begin_, stream_), "event");
-      check(cudaGraphLaunch(exec, stream_), "graph");
-      check(cudaEventRecord(end_, stream_), "event");
-      check(cudaEventSynchronize(end_), "graph");
-      float ms = 0;
-      check(cudaEventElapsedTime(&ms, begin_, end_), "event");
-      if (i > 0) samples.push_back(ms);
-    }
-    cudaGraphExecDestroy(exec), cudaGraphDestroy(graph);
+    std::vector<double> samples = watch_.time_graph(7, [&] {
+      for (const Layer& layer : layers_) launch(layer, plans, left);
+    });
     std::sort(samples.begin(), samples.end());
-    return samples[samples.size() / 2] * 1e3 / m_.layers;
+    return samples[samples.size() / 2] * 1e6 / m_.layers;
   }
 
  private:
@@ -135,7 +120,7 @@ class Layers {
   }
 
   void launch(const Layer& l, const Plans& plans, Left left) {
-    const Launch where{Device::cuda, stream_, 0, true};
+    const Launch where{Device::cuda, watch_.stream(), 0, true};
     const std::int64_t inner = m_.inner(), in_rows = m_.in_rows(), convolved = m_.convolved();
     LinearArgs in = linear_of(m_.width, in_rows, stream_in_, l.in);
     in.y = {y_, 0, in_rows};
@@ -193,8 +178,7 @@ class Layers {
   Element *stream_in_ = nullptr, *y_ = nullptr, *convolved_ = nullptr, *gated_ = nullptr;
   Element* parameters_ = nullptr;
   float *residual_ = nullptr, *squares_ = nullptr, *gated_squares_ = nullptr;
-  cudaStream_t stream_ = nullptr;
-  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+  bench::Stopwatch watch_;
 };
 
 /// Plans with enough blocks, and between 4 and 12 MB of weights and x in flight.
