@@ -56,6 +56,21 @@ __device__ __forceinline__ void state_copy(const HopperParams& p, const HopperUn
   }
 }
 
+/// The state of pair w at the start of the sequence.
+template <int kPanels>
+__device__ __forceinline__ void first_state(const HopperParams& p, const HopperUnit& u,
+                                            float (&s)[kPanels][32], int w, int thread) {
+  if (p.args.initial_state) {
+    state_copy<kPanels, true>(p, u, s, const_cast<float*>(p.args.initial_state), w, thread);
+    return;
+  }
+#pragma unroll
+  for (int q = 0; q < kPanels; ++q) {
+#pragma unroll
+    for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
+  }
+}
+
 /// Fragment e of a thread: rows r and r + 8, columns n and the next, of the initial state.
 __device__ __forceinline__ float4 initial_fragment(const HopperParams& p, const HopperUnit& u,
                                                    int w, int thread, int e) {
