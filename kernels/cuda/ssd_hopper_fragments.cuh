@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/ssd_hopper_unit.cuh"
-#include "kernels/cuda/ssd_sm90.cuh"
+#include "kernels/cuda/ssd_wgmma.cuh"
 
 /// What a warpgroup's threads hold and move: the state's and the outputs' fragments, the scaled X
 /// and the decayed scores as left operands.
