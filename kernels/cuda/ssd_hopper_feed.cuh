@@ -150,7 +150,7 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const Passage<kForm> passage(p, u);
   const int pairs = u.pairs, group = u.group, batch = static_cast<int>(u.batch);
-  const int start = static_cast<int>(u.start), ahead = passage.ahead(Layout::kStages);
+  const int start = static_cast<int>(u.start);
   int head[kWarpgroups], row0[kWarpgroups];
 #pragma unroll
   for (int w = 0; w < kWarpgroups; ++w) head[w] = u.head(p, w), row0[w] = u.row0(p, w);
@@ -184,14 +184,8 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
     __syncwarp();
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
   };
-  int n = 0;
-  if constexpr (kForm == Form::both) {
 #pragma unroll 1
-    for (; n < ahead; ++n) start_chunk(n);
-    carry_elsewhere();
-  }
-#pragma unroll 1
-  for (; n < passage.total; ++n) start_chunk(n);
+  for (int n = 0; n < passage.total; ++n) start_chunk(n);
 }
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail

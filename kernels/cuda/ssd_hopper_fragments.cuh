@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/ssd_hopper_unit.cuh"
-#include "kernels/cuda/ssd_sm90.cuh"
+#include "kernels/cuda/ssd_wgmma.cuh"
 
 /// What a warpgroup's threads hold and move: the state's and the outputs' fragments, the scaled X
 /// and the decayed scores as left operands.
@@ -53,6 +53,21 @@ __device__ __forceinline__ void state_copy(const HopperParams& p, const HopperUn
     state_copy<kPanels, kLoad, true>(s, states, rows, columns, warp, lane);
   } else {
     state_copy<kPanels, kLoad, false>(s, states, rows, columns, warp, lane);
+  }
+}
+
+/// The state of pair w at the start of the sequence.
+template <int kPanels>
+__device__ __forceinline__ void first_state(const HopperParams& p, const HopperUnit& u,
+                                            float (&s)[kPanels][32], int w, int thread) {
+  if (p.args.initial_state) {
+    state_copy<kPanels, true>(p, u, s, const_cast<float*>(p.args.initial_state), w, thread);
+    return;
+  }
+#pragma unroll
+  for (int q = 0; q < kPanels; ++q) {
+#pragma unroll
+    for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
   }
 }
 

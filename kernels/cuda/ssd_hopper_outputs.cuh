@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/cuda/ssd_hopper_fragments.cuh"
+#include "kernels/cuda/ssd_hopper_carry.cuh"
 #include "kernels/cuda/ssd_hopper_states.cuh"
 
 /// The roles of the outputs' kernel. Per chunk of Q = 64 tokens and per head, with cs the inclusive
@@ -12,32 +12,22 @@
 /// operands.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
-/// The state at the start of the segment, when the cluster has carried it there: computes that
-/// which the segment reaches from zero, and takes part in the carry.
+/// The state at the start of the segment, when the cluster carries it there: computes that which
+/// the segment reaches from zero, and takes part in the carry.
 template <typename T, int kWarpgroups, int kPanels, typename Layout>
 __device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[kPanels][32],
                                               std::uint32_t base, int w, int thread,
-                                              RingPlace& place) {
-  // The fragments take the place of the states in 16 bits, which are not handed on yet.
-  const std::uint32_t fragments = base + Layout::kState, decays = base + Layout::kDecays;
-  const int backward = Passage<Form::both>(p, HopperUnit(p, kWarpgroups, true)).backward;
-  const float decayed = stretch_state<T, Layout, kPanels, true, true>(s, backward, base, w, place);
-  leave_state<kPanels>(s, decayed, fragments, decays, w, thread);
-  sm90::cluster_barrier();
+                                              RingPlace& ring) {
+  // In the place of the states in 16 bits, which are not handed on yet.
+  const std::uint32_t states = base + Layout::kState + w * 2 * Layout::kStateBytes;
   const HopperUnit u(p, kWarpgroups, true);
-  if (gridDim.y <= 4) {
-    carry_in_place<kWarpgroups, kPanels, 4>(p, u, fragments, decays, w, thread);
-  } else {
-    carry_in_place<kWarpgroups, kPanels, 8>(p, u, fragments, decays, w, thread);
-  }
-  sm90::cluster_barrier();
-#pragma unroll
-  for (int e = 0; e < kPanels * 8; ++e) {
-    const uint4 v = sm90::load_shared16(fragments + ((w * kPanels * 8 + e) * 128 + thread) * 16);
-    float* to = &s[e / 8][e % 8 * 4];
-    to[0] = __uint_as_float(v.x), to[1] = __uint_as_float(v.y);
-    to[2] = __uint_as_float(v.z), to[3] = __uint_as_float(v.w);
-  }
+  if (u.segment == 0) relay_initial<kPanels>(p, u, states, w, thread);
+  const float decayed = stretch_state<T, Layout, kPanels, true, true>(
+      s, Passage<Form::both>(p, u).backward, base, w, ring);
+  if (thread % 32 == 0) sm90::mbarrier_arrive(base + Layout::kCarryBarrier);
+  sm90::cluster_wait();  // the other blocks have begun
+  relay_state<kPanels>(s, decayed, states, base + Layout::kRelayBarriers + w * kPanels * 64,
+                       thread);
   sm90::group_barrier(1 + kWarpgroups + w, 128);
 }
 
@@ -56,7 +46,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     carried_state<T, kWarpgroups, kPanels, Layout>(p, s, base, w, thread, place);
   } else {
     const HopperUnit u(p, kWarpgroups, true);
-    if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
+    if (p.cut.segments > 1 && (u.segment > 0 || a.initial_state)) {
       const float4* from = segment_state<kWarpgroups, kPanels>(p, u.segment, w, thread);
 #pragma unroll
       for (int e = 0; e < kPanels * 8; ++e) {
@@ -64,14 +54,8 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
         float* to = &s[e / 8][e % 8 * 4];
         to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
       }
-    } else if (a.initial_state) {
-      state_copy<kPanels, true>(p, u, s, const_cast<float*>(a.initial_state), w, thread);
     } else {
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-        for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
-      }
+      first_state<kPanels>(p, u, s, w, thread);
     }
   }
   const int chunks = HopperUnit(p, kWarpgroups, true).chunks;
@@ -112,7 +96,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     hand_on(chunk + 1);
   }
   const HopperUnit u(p, kWarpgroups, true);
-  if (a.final_state && u.segment == p.plan.segments - 1) {
+  if (a.final_state && u.segment == p.cut.segments - 1) {
     state_copy<kPanels, false>(p, u, s, a.final_state, w,
                                static_cast<int>(sm90::thread_again() % 128));
   }
@@ -155,7 +139,7 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
   if constexpr (kForm == Form::both) {
     const int backward = Passage<kForm>(p, u).backward;
     stage = backward % Layout::kStages, phase = backward / Layout::kStages & 1;
-    sm90::cluster_barrier();
+    sm90::mbarrier_wait(base + Layout::kCarryBarrier, 0);  // the ring is through with the sums
   }
   if (chunks > 0) {
     begin(stage, phase);
@@ -165,7 +149,6 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }
-  if constexpr (kForm == Form::both) sm90::cluster_barrier();
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const std::uint32_t tile = base + stage * Layout::kStage;

@@ -69,6 +69,12 @@ TEST_CASE("the CUDA SSD over many chunks with few stages in flight") {
   require_close(c, kBf16, kBf16);
 }
 
+TEST_CASE("the CUDA SSD over two segments, of which one block alone computes the state") {
+  SsdCase c = shape(1, 100, 2, 64, 1, GENERATE(128, 256));
+  c.gate = c.initial = GENERATE(false, true);
+  require_close(c, kBf16, kBf16);
+}
+
 TEST_CASE("the CUDA SSD's element types") {
   SsdCase c = shape(1, 2048, 24, 64, 1, 128);
   c.initial = true;
