@@ -66,7 +66,7 @@ void launch_states(HopperParams& p, cudaStream_t stream) {
 
 template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 void launch_outputs(HopperParams& p, cudaStream_t stream) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   const auto kernel = ssd_outputs_kernel<T, kWarpgroups, kPanels, kForm, kBulk, kGate>;
   static const cudaError_t prepared = allow(kernel, Layout::kBytes);
   check(prepared, "ssd: shared memory");
@@ -78,9 +78,11 @@ void launch_outputs(HopperParams& p, cudaStream_t stream) {
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
 void run(HopperParams& p, bool together, cudaStream_t stream) {
   if constexpr (kBulk && kWarpgroups == 2) {
-    if (together && !p.args.z) {
-      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, false>(p, stream);
+    if (together && p.args.z) {
+      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, true>(p, stream);
     }
+    if (together)
+      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, false>(p, stream);
   }
   if (p.cut.segments > 1) launch_states<T, kWarpgroups, kPanels, kBulk>(p, stream);
   if (p.args.z) {
@@ -183,6 +185,7 @@ HopperCut cut_of(const SsdArgs& args, const SsdPlan& plan) {
   c.stretches = Divisor(narrow(plan.stretches));
   c.chunks = narrow(plan.chunks);
   c.length = narrow(args.length);
+  c.parts = narrow(ssd_parts(args.heads, args.head_dim));
   c.segments = narrow(plan.segments);
   c.segment_chunks = narrow(plan.chunks_per_segment);
   c.first_more = narrow(plan.first_more);
@@ -254,7 +257,7 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where) {
              r.row_stride * 2 % bytes == 0 && r.batch_stride * 2 % bytes == 0 &&
              inner * 2 % bytes == 0;
     };
-    return fits(16) ? 16 : fits(4) ? 4 : 2;
+    return fits(16) ? 16 : fits(8) ? 8 : fits(4) ? 4 : 2;
   };
   HopperParams p{};
   p.args = args;
@@ -267,7 +270,8 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where) {
   p.bulk = !args.sequences && encode_map(p.x_map, args, args.x, args.head_dim, args.heads) &&
            encode_map(p.b_map, args, args.b, args.state, args.groups) &&
            encode_map(p.c_map, args, args.c, args.state, args.groups) &&
-           (!args.z || encode_map(p.z_map, args, args.z, args.head_dim, args.heads));
+           (!args.z || width(args.z, args.head_dim) >= 8);
+  p.z_ahead = p.bulk && args.z && encode_map(p.z_map, args, args.z, args.head_dim, args.heads);
   p.out_bulk = p.bulk && encode_map(p.out_map, args, args.out, args.head_dim, args.heads);
   p.z_bytes = args.z ? width(args.z, args.head_dim) : 16;
   p.out_vector = width(args.out, args.head_dim) == 16;

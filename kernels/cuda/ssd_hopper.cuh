@@ -72,17 +72,20 @@ struct HopperCut {
   int heads, group_pairs;        ///< of a group; pairs: (head, 64 rows of the state)
   int chunks, length;            ///< of a sequence, unless they are packed
   int segments, segment_chunks, first_more, stretch_chunks;
+  int parts;   ///< sums of squares per token
   int pieces;  ///< of a pair's state, carried by one block of the cluster: the most
 };
 
 struct HopperParams {
-  CUtensorMap x_map, b_map, c_map, z_map;  ///< 64 × 64 panels; used when `bulk`
-  CUtensorMap out_map;                     ///< used when `out_bulk`
+  CUtensorMap x_map, b_map, c_map;  ///< 64 × 64 panels; used when `bulk`
+  CUtensorMap z_map;                ///< used when `z_ahead`
+  CUtensorMap out_map;              ///< used when `out_bulk`
   HopperCut cut;
   DtTransform dt;
   SsdArgs args;
   bool bulk;                               ///< x, b and c come through the bulk copy engine
-  int x_bytes, b_bytes, c_bytes, z_bytes;  ///< width of an aligned access: 16, 4 or 2
+  int x_bytes, b_bytes, c_bytes, z_bytes;  ///< width of an aligned access: 16, 8, 4 or 2
+  bool z_ahead;                            ///< z is asked for ahead of its use, into the L2
   bool out_bulk;                           ///< out leaves through the bulk copy engine
   bool out_vector;                         ///< otherwise by 16-byte stores
   bool overlap;                            ///< with the launch before

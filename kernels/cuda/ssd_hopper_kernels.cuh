@@ -44,7 +44,7 @@ template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool
 __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1)
     ssd_outputs_kernel(const __grid_constant__ HopperParams p) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   using Registers = Shape<kWarpgroups, kPanels, true>;
   extern __shared__ __align__(1024) char smem[];
   const std::uint32_t base = sm90::smem_address(smem);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/ssd_hopper_carry.cuh"
+#include "kernels/cuda/ssd_hopper_gate.cuh"
 #include "kernels/cuda/ssd_hopper_states.cuh"
 
 /// The roles of the outputs' kernel. Per chunk of Q = 64 tokens and per head, with cs the inclusive
@@ -35,7 +36,7 @@ __device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[
 template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t base, int w,
                                            int thread) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   const SsdArgs& a = p.args;
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
@@ -106,13 +107,16 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
 template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __device__ __forceinline__ void outputs_role(const HopperParams& p, const HopperUnit& u,
                                              std::uint32_t base, int w) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   const std::uint32_t full = base + Layout::kBarriers;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
   const std::uint32_t ready = base + Layout::kReadyBarriers + w * 16;
   const int warp = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 32 % 4, 0);
   const int chunks = u.chunks;
   const float skip = p.args.d ? p.args.d[u.head(p, w)] : 0.0F;
+  const std::uint32_t weights = base + Layout::kWeights + w * 256;
+  GateRows<T> gate(p, u, w, warp);  // unused without
+  if constexpr (kGate) weights_to_shared<T>(p, u, weights, w);
   float g[32], y[32], cs[2];  // cs of the thread's rows
   const auto product_c = [&](float(&d)[32], std::uint32_t tile, std::uint32_t right) {
     const std::uint64_t c = sm90::panel_descriptor(tile + Layout::kC);
@@ -169,6 +173,8 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
 #pragma unroll
     for (int k = 0; k < 4; ++k) sm90::wgmma_rs<T, true>(y, m[k], x + k * 128, 1);
     sm90::wgmma_commit();
+    std::uint32_t o[4][4];  // the gate or the warp's own rows of X, then the outputs
+    if constexpr (kGate && kBulk) gate.load(p, o);
     if (chunk + 1 < chunks) {
       if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
       begin(stage, phase);
@@ -178,11 +184,15 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     const std::uint32_t ahead = base + stage * Layout::kStage;  // the last product goes unused
     sm90::wgmma_fence();
     product_c(g, ahead, ahead + Layout::kB);
-    std::uint32_t o[4][4];  // the warp's own rows of X, then the outputs
+    float sums[2];  // of squares, with the gate
     const std::uint32_t own = panel + PanelOffsets(sm90::thread_again()).straight;
+    if constexpr (kGate) {
+      finish_gated<T, !kBulk>(o, y, own, own + Layout::kZ - Layout::kX, weights, skip, sums);
+    } else {
 #pragma unroll
-    for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(o[j], own ^ (j * 32));
-    finish_outputs<T, kGate>(o, y, own + Layout::kZ - Layout::kX, skip);
+      for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(o[j], own ^ (j * 32));
+      finish_outputs<T>(o, y, skip);
+    }
     // The outputs take the place of X: its other readers are the other warps' M X and the state's
     // warpgroup, which has read it once it hands on the next state.
     sm90::group_barrier(1 + w, 128);
@@ -192,6 +202,10 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
       sm90::stmatrix_x4(own ^ (j * 32), o[j][0], o[j][1], o[j][2], o[j][3]);
     }
     sm90::mbarrier_arrive(ready + (chunk & 1) * 8);
+    if constexpr (kGate) {
+      gate.store(p, sums);
+      gate.advance(p);
+    }
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }

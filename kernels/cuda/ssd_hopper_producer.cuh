@@ -86,7 +86,7 @@ template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool
 __device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
                                                 std::uint32_t base, int tid) {
   constexpr bool kOutputs = kForm != Form::states;
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kInRing<kBulk, kGate>>;
   constexpr int kStages = Layout::kStages;
   constexpr int kThreads = Shape<kWarpgroups, kPanels, kOutputs>::kThreads;
   static_assert(kWarpgroups <= 2 && (kForm != Form::both || (kBulk && kStages == 3)));

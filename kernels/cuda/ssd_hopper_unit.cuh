@@ -10,14 +10,15 @@ namespace ssmprof::kernels::cuda::ssd_detail {
 /// What hangs on dt, per head and chunk: the factors 2^(cs[63] - cs'), cs, cs'.
 constexpr int kTimesFloats = 192, kTimesSums = 64, kTimesLogs = 128;
 
-template <int kWarpgroups, int kPanels, bool kOutputs, bool kGate>
+/// kRingGate: the gate comes through the ring, see kInRing.
+template <int kWarpgroups, int kPanels, bool kOutputs, bool kRingGate>
 struct HopperLayout {
-  static constexpr int kStages = kPanels <= 2 && !kGate ? 3 : 2;
+  static constexpr int kStages = kPanels <= 2 && !kRingGate ? 3 : 2;
   static constexpr int kX = 0;
   static constexpr int kB = kX + kWarpgroups * sm90::kPanelBytes;
   static constexpr int kC = kB + kPanels * sm90::kPanelBytes;
   static constexpr int kZ = kC + (kOutputs ? kPanels * sm90::kPanelBytes : 0);
-  static constexpr int kStage = kZ + (kGate ? kWarpgroups * sm90::kPanelBytes : 0);
+  static constexpr int kStage = kZ + (kRingGate ? kWarpgroups * sm90::kPanelBytes : 0);
   static constexpr int kState = kStages * kStage;
   static constexpr int kStateBytes = kOutputs ? kPanels * sm90::kPanelBytes : 0;  // one of two
   static constexpr int kTimes = kState + 2 * kWarpgroups * kStateBytes;
@@ -30,8 +31,15 @@ struct HopperLayout {
   static constexpr int kCarryBarrier = kReadyBarriers + kWarpgroups * 2 * 8;
   static constexpr int kRelayBarriers = kCarryBarrier + 8;  // per head and piece of a warp
   static constexpr int kDecays = kRelayBarriers + kWarpgroups * kPanels * 64;  // and stretch
-  static constexpr int kBytes = kDecays + kWarpgroups * static_cast<int>(kSsdMaxStretches) * 4;
+  // With the gate: of the norm behind it, a factor per row of the state.
+  static constexpr int kWeights = kDecays + kWarpgroups * static_cast<int>(kSsdMaxStretches) * 4;
+  static constexpr int kBytes = kWeights + (kOutputs ? kWarpgroups * 64 * 4 : 0);
 };
+
+/// The gate goes straight from memory to the registers of the outputs' threads, which leaves the
+/// ring its third stage; only rows of odd alignment come through the ring.
+template <bool kBulk, bool kGate>
+inline constexpr bool kInRing = kGate && !kBulk;
 
 /// Threads and registers of a kernel: 128 threads feed, 128 per pair keep the state, 128 more per
 /// pair compute the outputs. The registers of the roles add up to those at entry.

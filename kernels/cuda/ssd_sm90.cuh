@@ -65,6 +65,14 @@ __device__ __forceinline__ void tma_panel(std::uint32_t dst, const CUtensorMap* 
       : "memory");
 }
 
+/// The bulk copy engine brings one panel into the L2.
+__device__ __forceinline__ void tma_prefetch_panel(const CUtensorMap* map, int c0, int c1, int c2,
+                                                   int c3) {
+  asm volatile("cp.async.bulk.prefetch.tensor.4d.L2.global [%0, {%1, %2, %3, %4}];" ::"l"(map),
+               "r"(c0), "r"(c1), "r"(c2), "r"(c3)
+               : "memory");
+}
+
 /// The bulk copy engine takes one panel to memory, but for what lies outside the tensor; returns
 /// once it has been read.
 __device__ __forceinline__ void tma_store_panel(const CUtensorMap* map, std::uint32_t src, int c0,
@@ -217,6 +225,12 @@ __device__ __forceinline__ unsigned thread_again() {
 __device__ __forceinline__ float exp2_fast(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
+__device__ __forceinline__ float reciprocal_fast(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
 
