@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "kernels/ssd.hpp"
 #include "workloads/torch/layers.hpp"
 #include "workloads/torch/placement.hpp"
