@@ -9,6 +9,7 @@
 #include "reports/units.hpp"
 #include "workloads/attributions.hpp"
 #include "workloads/hash.hpp"
+#include "workloads/plan.hpp"
 
 namespace ssmprof::harness {
 namespace {
@@ -23,25 +24,29 @@ nlohmann::json settings_of(const workloads::Checkpoint& checkpoint,
                            const std::string& tokens, const std::string& tokens_hash,
                            const std::string& variant) {
   const auto& config = checkpoint.config;
-  return {{"model", config.name},
-          {"family", config.family == workloads::Family::mamba1 ? "mamba" : "mamba2"},
-          {"mode", name_of(spec.mode)},
-          {"batch", spec.batch},
-          {"seqlen", spec.length},
-          {"dtype", name_of(spec.dtype)},
-          {"state_dtype", name_of(spec.state_dtype)},
-          {"backend", name_of(spec.backend)},
-          {"device", device_name(spec)},
-          {"fusion", spec.fusion ? "on" : "off"},
-          {"logits", name_of(spec.logits)},
-          {"threads", spec.threads},
-          {"seed", seed},
-          {"tokens", tokens.empty() ? "random" : tokens},
-          {"tokens_hash", tokens_hash},
-          {"variant", variant},
-          {"d_state", config.d_state},
-          {"weights_hash", checkpoint.weights_hash},
-          {"config_hash", checkpoint.config_hash}};
+  nlohmann::json settings{
+      {"model", config.name},
+      {"family", config.family == workloads::Family::mamba1 ? "mamba" : "mamba2"},
+      {"mode", name_of(spec.mode)},
+      {"batch", spec.batch},
+      {"seqlen", spec.length},
+      {"dtype", name_of(spec.dtype)},
+      {"state_dtype", name_of(spec.state_dtype)},
+      {"backend", name_of(spec.backend)},
+      {"device", device_name(spec)},
+      {"fusion", spec.fusion ? "on" : "off"},
+      {"logits", name_of(spec.logits)},
+      {"threads", spec.threads},
+      {"seed", seed},
+      {"tokens", tokens.empty() ? "random" : tokens},
+      {"tokens_hash", tokens_hash},
+      {"variant", variant},
+      {"d_state", config.d_state},
+      {"weights_hash", checkpoint.weights_hash},
+      {"config_hash", checkpoint.config_hash}};
+  if (const auto chunk = workloads::executed_ssd_chunk(config, spec, 0); chunk > 0)
+    settings["ssd_chunk"] = chunk;
+  return settings;
 }
 
 /// All probes of a workload in one diagnostic, in the order in which they ran.

@@ -15,7 +15,7 @@
 namespace ssmprof::harness {
 namespace {
 
-const std::vector<std::string> kSets = {"traffic", "flops"};
+const std::vector<std::string> kSets = {"traffic", "flops", "transcendental"};
 
 std::vector<std::string> words_of(const std::string& cell) {
   std::vector<std::string> words(1);

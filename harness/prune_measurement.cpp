@@ -69,7 +69,7 @@ std::vector<reports::Comparison> compare_variants(const MeasuredStudy& measured,
     auto comparison =
         reports::compare_workloads(dense, measured.workloads[i], reports::default_policy(), true);
     comparison.name = measured.workloads[i].id + " vs dense";
-    comparison.settings = settings;
+    comparison.settings.update(settings);
     set_bounds(comparison, measured.ranges.at(0), measured.ranges.at(i), ceilings);
     comparisons.push_back(std::move(comparison));
   }

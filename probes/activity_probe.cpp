@@ -19,7 +19,8 @@ namespace {
 using Level = reports::Diagnostic::Level;
 
 constexpr std::string_view kSource = "cupti.activity";
-constexpr int kRuns = 10;
+constexpr int kRuns = 20;  // at most; the ranges are many, and so are the comparisons
+constexpr double kMuchOverhead = 1.25;
 constexpr double kMaxSeconds = 2.0, kWarmSeconds = 0.05;
 
 /// The same number of launches in every run, or nothing and why.
@@ -60,11 +61,18 @@ void report_counts(const ActivityMap& map, const ActivityLog& log, std::size_t r
   }
 }
 
-void report_overhead(double ratio, reports::Workload& target) {
-  char text[160];
-  std::snprintf(text, sizeof text, "a traced run takes %.3f times as long as an untraced one",
-                ratio);
-  add_diagnostic(target, "activity.overhead", Level::info, text);
+/// Against the time phase, in which nothing had been traced in the process yet; without it, against
+/// `untraced` runs just before.
+void report_overhead(double traced, double untraced, reports::Workload& target) {
+  const auto* timed = find_metric(target.metrics, "time");
+  const bool before = timed != nullptr && timed->value && *timed->value > 0;
+  const double ratio = traced / (before ? *timed->value : untraced);
+  char text[200];
+  std::snprintf(text, sizeof text, "a traced run takes %.3f times as long as an untraced one%s",
+                ratio, before ? " of the time phase" : "");
+  const bool much = ratio > kMuchOverhead;
+  add_diagnostic(target, "activity.overhead", much ? Level::warning : Level::info, text,
+                 much ? "kernel_time holds; launch_gap is that of the slowed run" : "");
 }
 
 #if SSMPROF_HAS_CUDA
@@ -166,7 +174,7 @@ class ActivityProbe : public Probe {
     }
     report_counts(map, log, walls.size(), target);
     if (!untraced.empty()) {
-      report_overhead(reports::median(walls) / reports::median(untraced), target);
+      report_overhead(reports::median(walls), reports::median(untraced), target);
     }
   }
 

@@ -96,7 +96,7 @@ void put_counted(const ResolvedMetric& metric, const Counted& counted,
   const double whole = ResolvedSets::evaluate(metric, counted.whole);
   put(target.metrics, filled(metric, whole, counted.passes));
   if (!complete || !reports::is_additive(metric.blank) || whole == 0) return;
-  const bool traffic = metric.blank.cls == reports::MetricClass::semi_deterministic;
+  const bool traffic = metric.blank.unit == "B";
   const double difference = leaves / whole - 1;
   char text[240];
   if (traffic && std::max(leaves, whole) < l2_bytes) {

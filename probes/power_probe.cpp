@@ -1,6 +1,6 @@
 #include <chrono>
+#include <map>
 #include <memory>
-#include <set>
 
 #include "probes/gpu.hpp"
 #include "probes/metrics.hpp"
@@ -15,7 +15,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kSource = "nvml";
-constexpr double kSeconds = 1.0;  // the counter is renewed every 20 to 100 ms: within 10 %
+constexpr int kThrottledPart = 5;  // at least one in so many samples
+constexpr double kSeconds = 1.0;   // the counter is renewed every 20 to 100 ms: within 10 %
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -55,10 +56,11 @@ class PowerProbe : public Probe {
     execution.synchronize();
 
     std::vector<double> clocks;
-    std::set<std::string> throttled;
+    Throttling throttling;
     const auto sample = [&] {
       if (const auto clock = nvml.sm_clock()) clocks.push_back(*clock);
-      for (const auto& name : nvml.throttle_reasons()) throttled.insert(name);
+      ++throttling.samples;
+      for (const auto& name : nvml.throttle_reasons()) ++throttling.seen[name];
     };
     run_for(execution, 0.2, options);  // the clocks settle under load
     const auto start = Clock::now();
@@ -95,7 +97,7 @@ class PowerProbe : public Probe {
     } else {
       put(target.metrics, make_sampled("sm_clock", std::move(clocks), kSource));
     }
-    report_throttling(throttled, target);
+    report_throttling(throttling, target);
   }
 
   void missing_metrics(const Availability& why, reports::Workload& target) const override {
@@ -116,10 +118,21 @@ class PowerProbe : public Probe {
     }
   }
 
-  static void report_throttling(const std::set<std::string>& throttled, reports::Workload& target) {
-    if (throttled.empty()) return;
+  /// In how many of the samples the driver gave each reason.
+  struct Throttling {
+    int samples = 0;
+    std::map<std::string, int> seen;
+  };
+
+  /// A reason of the first samples alone is what came before.
+  static void report_throttling(const Throttling& throttling, reports::Workload& target) {
     std::string names;
-    for (const auto& name : throttled) names += (names.empty() ? "" : ", ") + name;
+    for (const auto& [name, times] : throttling.seen) {
+      if (times * kThrottledPart < throttling.samples) continue;
+      names += (names.empty() ? "" : ", ") + name + " in " + std::to_string(times) + " of " +
+               std::to_string(throttling.samples) + " samples";
+    }
+    if (names.empty()) return;
     add_diagnostic(target, "power.throttled", reports::Diagnostic::Level::warning,
                    "the clocks were held down while the workload ran: " + names,
                    "times of this run compare only with runs under the same limit");

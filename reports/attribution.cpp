@@ -72,17 +72,17 @@ Metric share(const Metric& time, const Metric& whole) {
 }
 
 void add_derived(std::vector<AttributionRow>& rows) {
-  // The rows partition the instrumented run, so their sum is its whole: shares add up to 1.
-  std::vector<const Metric*> parts;
-  std::vector<std::string> places;
-  for (const auto& row : rows) {
-    if (const Metric* m = find_metric(row.metrics, "time")) {
-      parts.push_back(m);
-      places.push_back(row.name);
-    }
-  }
+  // The rows partition the instrumented run. The sum of their medians, not the median of their
+  // sums: shares add up to 1.
   Metric whole = missing("time", "s", MetricClass::stochastic, "derived", "");
-  if (!parts.empty()) whole = sum_metric(parts, places, *parts.front());
+  double sum = 0;
+  for (const auto& row : rows) {
+    const Metric* m = find_metric(row.metrics, "time");
+    if (m == nullptr) continue;
+    if (m->value) sum += *m->value;
+    if (!m->value && whole.reason.empty()) whole.reason = row.name + " has none: " + m->reason;
+  }
+  if (whole.reason.empty()) whole.value = sum;
   for (auto& row : rows) {
     add_rates(row.metrics);
     if (const Metric* time = find_metric(row.metrics, "time")) {

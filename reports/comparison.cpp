@@ -75,6 +75,12 @@ class Comparer {
   std::vector<ComparisonEntry> take() { return std::move(entries_); }
 
  private:
+  /// Samples of a clock alternate between the variants of a study; what is traced or measured
+  /// otherwise is so one variant after the other. What has no samples is of the same process.
+  static bool pairs(const Metric& m) {
+    return m.cls != MetricClass::stochastic || m.source == "clock" || m.source == "cuda_event";
+  }
+
   ComparisonEntry entry(const std::string& range, const std::string& metric,
                         const std::string& unit, MetricClass cls) const {
     ComparisonEntry e;
@@ -117,7 +123,7 @@ class Comparer {
       e.reason = "fingerprints differ: " + o->second;
     } else {
       e.candidate = b->value;
-      const Judgement j = judge(a, *b, rule, policy_.level, paired_);
+      const Judgement j = judge(a, *b, rule, policy_.level, paired_ && pairs(a));
       e.ratio = j.ratio;
       e.interval = j.interval;
       e.verdict = j.verdict;

@@ -103,13 +103,16 @@ Judgement judge_stochastic(const Metric& a, const Metric& b, const MetricRule& r
     j.reason = "the change is within the absolute floor";
     return j;
   }
-  if (!j.interval) {
-    j.verdict = j.ratio ? Verdict::ambiguous : Verdict::incomparable;
-    return j;
-  }
   const double threshold = paired ? rule.paired_threshold : rule.threshold;
   const double high = 1 + threshold;
   const double low = 1 / high;
+  if (!j.interval) {
+    const bool within = j.ratio && *j.ratio >= low && *j.ratio <= high;
+    j.verdict = within ? Verdict::same : j.ratio ? Verdict::ambiguous : Verdict::incomparable;
+    if (within)
+      j.reason = "within the threshold of " + percent(threshold) + ", without an interval";
+    return j;
+  }
   if (j.interval->low > high || j.interval->high < low) {
     j.verdict = verdict_of(j.interval->low > high, rule, paired);
     j.p_value = p_beyond(a, b, low, high, paired, *j.interval);

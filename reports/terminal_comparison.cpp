@@ -67,7 +67,7 @@ std::vector<std::string> setting_parts(const nlohmann::json& settings) {
   std::vector<std::string> parts;
   if (!settings.is_object()) return parts;
   for (const auto& [key, value] : settings.items()) {
-    if (key == "policy" || key == "paired" || key == "strict") continue;
+    if (key == "policy" || key == "paired" || key == "method" || key == "strict") continue;
     const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
     if (!value.is_structured() && !value.is_null()) parts.push_back(key + " " + text);
   }
@@ -79,6 +79,21 @@ const ComparisonEntry* whole_time(const Comparison& c) {
     if (e.range.empty() && e.metric == "time") return &e;
   }
   return nullptr;
+}
+
+/// The verdict, and what it comes from when that is not the time beside it: the entry with the
+/// largest ratio of that verdict.
+std::string verdict_text(const Comparison& c, const ComparisonEntry* time) {
+  const std::string name = name_of(c.verdict);
+  if (c.verdict != Verdict::regressed || (time != nullptr && time->verdict == c.verdict))
+    return name;
+  const ComparisonEntry* worst = nullptr;
+  for (const auto& e : c.entries) {
+    if (e.verdict != c.verdict || !e.ratio) continue;
+    if (worst == nullptr || *e.ratio > *worst->ratio) worst = &e;
+  }
+  if (worst == nullptr) return name;
+  return name + ": " + (worst->range.empty() ? "" : worst->range + " ") + worst->metric;
 }
 
 void summarize_runs(std::ostream& out, const Report& report, Footnotes& notes,
@@ -123,7 +138,7 @@ void summarize_comparisons(std::ostream& out, const Report& report, const Termin
       cells[2] = entry[4];
       cells[3] = entry[5];
     }
-    cells[4] = {name_of(c.verdict), ink_of(c.verdict)};
+    cells[4] = {verdict_text(c, time), ink_of(c.verdict)};
     table.add(std::move(cells));
     all.insert(all.end(), c.entries.begin(), c.entries.end());
   }

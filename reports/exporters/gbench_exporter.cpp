@@ -53,7 +53,7 @@ class GbenchExporter : public Exporter {
       throw InputError("gbench: needs a report of a run; a comparison has no times of its own");
     }
     Json context;
-    context["date"] = text_at(report.invocation, "/start_time");
+    context["date"] = text_at(report.invocation, "/started");
     context["host_name"] = "";
     context["executable"] = "ssmprof";
     const std::string cores = text_at(report.environment, "/cpu/cores");

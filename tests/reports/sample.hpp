@@ -127,7 +127,7 @@ inline Report run(double scale = 1) {
   Report r;
   r.tool = {{"name", "ssmprof"}, {"version", "0.1.0"}};
   r.invocation = {{"command", "ssmprof profile --model mamba2-tiny"},
-                  {"start_time", "2026-01-02T03:04:05Z"}};
+                  {"started", "2026-01-02T03:04:05Z"}};
   r.environment = {{"cpu", {{"model", "Test CPU"}, {"cores", 2}, {"isa", "avx2"}}},
                    {"gpu", nullptr},
                    {"threads", 2},

@@ -59,6 +59,24 @@ TEST_CASE("every attribution is a partition: FLOPs and times of all rows are the
   }
 }
 
+TEST_CASE("shares add up to 1, also where the medians are of different runs") {
+  Workload w = sample::workload();
+  std::size_t shift = 0;
+  for (auto& r : w.ranges) {
+    if (r.component.empty()) continue;
+    auto& samples = r.metrics.at(0).samples;
+    for (std::size_t i = 0; i < samples.size(); ++i)
+      if ((i + shift) % 3 == 0) samples[i] *= 1.5;
+    ++shift;
+  }
+  for (const auto& a : w.attributions) {
+    double shares = 0;
+    for (const auto& r : attribute(w, {a.name, {{"ssm", {"ssd"}}, {"conv", {"conv"}}}}).rows)
+      shares += value(r, "share");
+    CHECK(shares == Approx(1).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("a component of no row, and the time outside all ranges, make the row other") {
   const Workload w = sample::workload();
   const Attribution a = attribute(w, {"one", {{"ssm", {"ssd"}}}});

@@ -257,6 +257,48 @@ TEST_CASE("too few or too noisy samples are ambiguous, which only strict refuses
   CHECK(exit_code(r, true) == ExitCode::incomparable);
 }
 
+TEST_CASE("a value without an interval is the same within the threshold and ambiguous beyond") {
+  const auto with_energy = [](double joules) {
+    Workload w;
+    w.id = "w", w.settings = nlohmann::json::object();
+    Metric m = missing("energy", "J", MetricClass::stochastic, "nvml", "");
+    m.value = joules;
+    w.metrics = {m};
+    return w;
+  };
+  const double threshold = policy.rule("energy", MetricClass::stochastic).threshold;
+  const auto verdict = [&](double ratio) {
+    return compare_workloads(with_energy(2), with_energy(2 * ratio), policy, false)
+        .entries.at(0)
+        .verdict;
+  };
+  CHECK(verdict(1 + 0.9 * threshold) == Verdict::same);
+  CHECK(verdict(1 / (1 + 0.9 * threshold)) == Verdict::same);
+  CHECK(verdict(1 + 1.1 * threshold) == Verdict::ambiguous);
+}
+
+TEST_CASE("only what was timed in turns is compared as pairs") {
+  std::mt19937_64 random(3);
+  auto a = noisy(random, 1), b = noisy(random, 1);
+  // Drift that both follow: pairs see none of it, two runs after each other cannot tell.
+  for (std::size_t k = 0; k < 20; ++k) {
+    a.metrics[0].samples[k] = 0.01 * (1 + 0.02 * static_cast<double>(k));
+    b.metrics[0].samples[k] = 1.03 * a.metrics[0].samples[k];
+  }
+  const auto width = [&](const char* id, const char* source) {
+    for (auto* w : {&a, &b}) {
+      w->metrics[0].id = id, w->metrics[0].source = source;
+      w->metrics[0].value = median(w->metrics[0].samples);
+    }
+    const auto e = compare_workloads(a, b, policy, true).entries.at(0);
+    REQUIRE(e.interval);
+    return e.interval->high - e.interval->low;
+  };
+  CHECK(width("time", "cuda_event") < 1e-9);
+  CHECK(width("time", "clock") < 1e-9);
+  CHECK(width("kernel_time", "cupti.activity") > 0.05);
+}
+
 TEST_CASE("false verdicts are rarer than the level, and 5 % is found, paired and stored") {
   std::mt19937_64 random(23);
   const int trials = 300;
