@@ -20,6 +20,12 @@ void rms_norm(const RmsNormArgs& args, const Launch& launch) {
   check.positive(args.channels, "channels");
   check.rows(args.x, 1, args.tokens, args.channels, "x");
   if (args.residual) check.rows(args.residual, 1, args.tokens, args.channels, "residual");
+  if (args.x_scale.squares != nullptr) {
+    check.positive(args.x_scale.parts, "x_scale.parts");
+    check.positive(args.x_scale.channels, "x_scale.channels");
+    check.rows({args.x_scale.squares, 0, args.x_scale.row_stride}, 1, args.tokens,
+               args.x_scale.parts, "x_scale.squares");
+  }
   if (args.residual_out) {
     check.rows(args.residual_out, 1, args.tokens, args.channels, "residual_out");
   }
@@ -38,6 +44,11 @@ Cost cost_of(const RmsNormArgs& a) {
                     (a.residual ? elements * size_of(a.residual_dtype) : 0);
   cost.bytes_written =
       elements * size_of(a.dtype) + (a.residual_out ? elements * size_of(a.residual_dtype) : 0);
+  if (a.x_scale.squares != nullptr) {
+    cost.flops += elements;
+    cost.transcendentals += t;
+    cost.bytes_read += t * u64(a.x_scale.parts) * sizeof(float);
+  }
   return cost;
 }
 

@@ -42,6 +42,10 @@ void validate(const SsdArgs& a, Device device) {
   check.require(a.chunk >= 0, "chunk", "must be 0 (automatic) or positive");
   check.sequences(a.sequences, a.batch);
   if (device == Device::cpu) check.starts(a.sequences, a.length);
+  if (a.norm_weight == nullptr && a.squares == nullptr) return;
+  check.given(a.norm_weight, "norm_weight");
+  check.given(a.squares, "squares");
+  check.given(a.z.data, "z");
 }
 
 void validate(const SsdStateUpdateArgs& a) {
@@ -100,6 +104,11 @@ Cost cost_of(const SsdArgs& a) {
   cost.bytes_read = s * tokens * (inner + 2 * gn + u64(a.heads) + inner * gate) +
                     (a.initial_state != nullptr ? states : 0);
   cost.bytes_written = s * tokens * inner + (a.final_state != nullptr ? states : 0);
+  if (a.norm_weight != nullptr) {
+    cost.flops += 3 * tokens * inner;
+    cost.bytes_read += s * inner;
+    cost.bytes_written += tokens * u64(ssd_parts(a.heads, a.head_dim)) * sizeof(float);
+  }
   return cost;
 }
 
@@ -109,7 +118,8 @@ Cost recurrent_cost_of(const SsdArgs& a) {
   Cost cost = cost_of(any);
   const std::uint64_t tokens = u64(a.batch) * u64(a.length);
   const std::uint64_t inner = u64(a.heads) * u64(a.head_dim);
-  cost.flops = 5 * tokens * inner * u64(a.state);
+  cost.flops =
+      5 * tokens * inner * u64(a.state) + (a.norm_weight != nullptr ? 3 * tokens * inner : 0);
   cost.transcendentals = 3 * tokens * u64(a.heads) + (a.z ? 2 * tokens * inner : 0);
   return cost;
 }

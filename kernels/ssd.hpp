@@ -30,8 +30,18 @@ struct SsdArgs {
   float* final_state = nullptr;          ///< same shape, or null; may alias initial_state
   Rows out;                              ///< [batch, length, heads·head_dim]
   Sequences sequences;
+  /// With z, for an RMSNorm over a whole row whose scale is applied later: out · norm_weight in the
+  /// type of x, rounded once, and sums of squares of the unrounded out over kSsdPartRows of a head.
+  const void* norm_weight = nullptr;  ///< [heads·head_dim] or null: neither
+  float* squares = nullptr;           ///< [batch·length, ssd_parts()]
   void* workspace = nullptr;  ///< at least ssd_workspace() bytes on the same device (null when 0)
 };
+
+/// Rows of a head in one sum of squares, the last of a head maybe fewer; sums per token.
+inline constexpr std::int64_t kSsdPartRows = 64;
+constexpr std::int64_t ssd_parts(std::int64_t heads, std::int64_t head_dim) {
+  return heads * ((head_dim + kSsdPartRows - 1) / kSsdPartRows);
+}
 
 std::size_t ssd_workspace(const SsdArgs& args, const Launch& launch);
 
@@ -46,7 +56,8 @@ void ssd(const SsdArgs& args, const Launch& launch);
 /// 2·T·Q·G·N + 2·T·Q·Di + 4·T·N·Di + 2·⌈T/Q⌉·N·Di FLOP, 2·T·Di for D, 2·T·Di for the gate;
 /// T·H·(Q + 4) transcendentals (softplus 2; decays of the pairs, to the end and from the start of
 /// the chunk), 2·T·Di with the gate; bytes s·T·(2Di + 2GN + H, + Di with the gate) and the fp32
-/// states as given. Throws std::invalid_argument without a chunk.
+/// states as given. For the norm 3·T·Di FLOP, the weight and the sums. Throws std::invalid_argument
+/// without a chunk.
 Cost cost_of(const SsdArgs& args);
 
 /// The recurrent form, independent of the chunk: 5·T·Di·N FLOP; transcendentals 3·T·H, + 2·T·Di

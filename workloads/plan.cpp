@@ -48,6 +48,7 @@ class Planner {
         prefill_(spec.mode == Mode::prefill),
         fused_(spec.fusion && spec.backend == Backend::native),
         steps_(prefill_ ? StepFusion::none : step_fusion(config, spec)),
+        norm_in_ssd_(prefill_ && prefill_norm_fused(config, spec)),
         residual_dtype_(config.residual_in_fp32 ? DType::f32 : spec.dtype),
         batch_(spec.batch),
         length_(prefill_ ? spec.length : 1),
@@ -135,6 +136,10 @@ class Planner {
     if (includes_add) {
       args.residual.data = kGiven;
       if (layer_ >= 0) args.residual_out.data = kGiven;  // nothing reads it after the final norm
+      if (norm_in_ssd_) {
+        args.x_scale.squares = kGivenFloats;
+        args.x_scale.parts = kernels::ssd_parts(config_.n_heads, config_.head_dim);
+      }
     }
     std::vector<Component> includes;
     if (includes_add) includes.push_back(Component::residual);
@@ -250,6 +255,9 @@ class Planner {
     kernels::SsdArgs args = ssd_args(config_, spec_, layer_);
     if (prefill_) {
       args.chunk = executed_ssd_chunk(config_, spec_, layer_);
+      if (norm_in_ssd_) {
+        args.z.data = kGiven, args.norm_weight = kGiven;
+      }
       return kernels::cost_of(args) + final_state(state);
     }
     kernels::SsdStateUpdateArgs step;
@@ -273,6 +281,9 @@ class Planner {
       return leaf(Component::ssd, length_, config_.d_inner, ssd_cost(state),
                   {Component::gated_norm});
     conv(config_.conv_channels(layer_));
+    if (norm_in_ssd_)
+      return leaf(Component::ssd, length_, config_.d_inner, ssd_cost(state),
+                  {Component::gated_norm});
     leaf(Component::ssd, length_, config_.d_inner, ssd_cost(state));
     kernels::GatedRmsNormArgs args;
     args.dtype = spec_.dtype;
@@ -314,6 +325,7 @@ class Planner {
   const ExecutionSpec& spec_;
   bool prefill_, fused_;
   StepFusion steps_;
+  bool norm_in_ssd_;
   DType residual_dtype_;
   std::int64_t batch_, length_, head_length_;
   int layer_ = -1, parent_ = 0;
@@ -333,26 +345,6 @@ Cost total_cost(const std::vector<RangeSpec>& ranges) {
     if (range.leaf) total += range.cost;
   }
   return total;
-}
-
-std::uint64_t decode_floor_bytes(const ModelConfig& config, const ExecutionSpec& spec) {
-  std::uint64_t weights = 0;
-  for (const auto& tensor : expected_tensors(config)) {
-    if (tensor.name == "backbone.embeddings.weight" && !config.tie_embeddings) continue;
-    std::uint64_t elements = 1;
-    for (const std::int64_t extent : tensor.shape) elements *= static_cast<std::uint64_t>(extent);
-    weights += elements;
-  }
-  std::uint64_t ssm = 0;
-  std::uint64_t conv = 0;
-  for (std::int64_t layer = 0; layer < config.n_layer; ++layer) {
-    ssm += static_cast<std::uint64_t>(config.d_inner *
-                                      config.d_state[static_cast<std::size_t>(layer)]);
-    conv += static_cast<std::uint64_t>(config.conv_channels(layer) * (config.d_conv - 1));
-  }
-  const auto batch = static_cast<std::uint64_t>(spec.batch);
-  return (weights + 2 * batch * conv) * kernels::size_of(spec.dtype) +
-         2 * batch * ssm * kernels::size_of(spec.state_dtype);
 }
 
 std::int64_t torch_ssd_chunk(const ModelConfig& config, std::int64_t length) {

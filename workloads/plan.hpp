@@ -21,6 +21,8 @@ namespace ssmprof::workloads {
 ///     head                               last position of each sequence, or all (Logits)
 /// With fusion and the native backend: Mamba-1's scan includes gate (no gate range); the residual
 /// add moves into the next norm (which then includes residual; layer 0's norm has none to add).
+/// Where prefill_norm_fused() holds, Mamba-2's ssd includes gated_norm but for the scale of a row,
+/// which the next norm applies to what it adds: out_proj does not mix rows.
 /// Decode steps may fuse more, see step_fusion(): ranges that have become part of others are not
 /// listed, and those say what they include.
 /// The torch backend fuses nothing: fusion on and off are the same there.
@@ -43,6 +45,11 @@ inline constexpr std::int64_t kFusedStepRows = kernels::kLinearRows;
 /// Of a decode step of `spec`: bf16 on a CUDA device with fusion and the native backend, few
 /// sequences, and sizes that the kernels take.
 StepFusion step_fusion(const ModelConfig& config, const ExecutionSpec& spec);
+
+/// Whether a pass of several tokens leaves the gated norm to the ssd and the norm behind out_proj:
+/// fusion, the native backend, one norm group, no bias in out_proj, and not fp16, which what is not
+/// yet scaled could overflow.
+bool prefill_norm_fused(const ModelConfig& config, const ExecutionSpec& spec);
 
 /// Sum over the leaves.
 kernels::Cost total_cost(const std::vector<RangeSpec>& ranges);

@@ -28,4 +28,10 @@ StepFusion step_fusion(const ModelConfig& config, const ExecutionSpec& spec) {
   return layer ? StepFusion::layer : recurrence ? StepFusion::recurrence : StepFusion::none;
 }
 
+bool prefill_norm_fused(const ModelConfig& config, const ExecutionSpec& spec) {
+  return config.family == Family::mamba2 && spec.fusion && spec.backend == Backend::native &&
+         config.norm_group_size == config.d_inner && !config.use_bias &&
+         spec.dtype != kernels::DType::f16;
+}
+
 }  // namespace ssmprof::workloads

@@ -11,7 +11,7 @@ namespace {
 /// One input set in the layout of the model's own pipeline: x, B, C side by side as the conv
 /// writes them; z and dt inside in_proj's rows.
 struct Set {
-  Array conv, in_proj, out, initial, final_state, workspace;
+  Array conv, in_proj, out, initial, final_state, workspace, squares;
 };
 
 class SsdProblem : public KernelProblem<SsdArgs, ssd> {
@@ -35,6 +35,7 @@ class SsdProblem : public KernelProblem<SsdArgs, ssd> {
     a_ = make.random(DType::f32, heads_, -16.0F, -1.0F);
     d_ = make.random(DType::f32, heads_, 0.5F, 1.5F);
     bias_ = make.random(DType::f32, heads_, -5.0F, -2.0F);
+    weight_ = make.random_if(shape.at("norm") != 0, shape.dtype, dim_, 0.5F, 1.5F);
     for (auto& s : sets_) {
       s.conv = make.random(shape.dtype, tokens * conv_row_, -1.0F, 1.0F);
       s.in_proj = make.random(shape.dtype, tokens * proj_row_, -2.0F, 2.0F);
@@ -49,9 +50,14 @@ class SsdProblem : public KernelProblem<SsdArgs, ssd> {
       a.b = {s.conv.at(dim_), length_ * conv_row_, conv_row_};
       a.c = {s.conv.at(dim_ + groups_ * state_), length_ * conv_row_, conv_row_};
       a.dt = {s.in_proj.at(proj_row_ - heads_), length_ * proj_row_, proj_row_};
-      if (shape.at("gate") != 0) a.z = {s.in_proj.data(), length_ * proj_row_, proj_row_};
+      const bool norm = shape.at("norm") != 0;
+      if (norm || shape.at("gate") != 0) a.z = {s.in_proj.data(), length_ * proj_row_, proj_row_};
       a.a = a_.floats(), a.d = d_.floats(), a.dt_bias = bias_.floats();
       a.initial_state = s.initial.floats();
+      if (norm) {
+        s.squares = make.output(DType::f32, tokens * ssd_parts(heads_, head_dim_));
+        a.norm_weight = weight_.data(), a.squares = static_cast<float*>(s.squares.data());
+      }
       a.final_state = static_cast<float*>(s.final_state.data());
       a.out = {s.out.data(), length_ * dim_, dim_};
       const Launch launch{setup.device, nullptr, 0};
@@ -60,6 +66,10 @@ class SsdProblem : public KernelProblem<SsdArgs, ssd> {
       a.workspace = s.workspace.data();
       args_.push_back(a);
     }
+  }
+
+  std::string entry() const override {  // no rival takes the norm
+    return args_.front().norm_weight != nullptr ? "ssd_with_norm" : KernelProblem::entry();
   }
 
   void reset(std::size_t set) override {
@@ -111,11 +121,12 @@ class SsdProblem : public KernelProblem<SsdArgs, ssd> {
       hn = decay * hn + dt * x * s.conv.value(at + n);
       y += s.conv.value(at + groups_ * state_ + n) * hn;
     }
-    return a.z ? y * silu64(s.in_proj.value(token * proj_row_ + c)) : y;
+    if (a.z) y *= silu64(s.in_proj.value(token * proj_row_ + c));
+    return a.norm_weight != nullptr ? y * weight_.value(c) : y;
   }
 
   std::int64_t batch_, length_, heads_, head_dim_, groups_, state_, dim_, conv_row_, proj_row_;
-  Array a_, d_, bias_;
+  Array a_, d_, bias_, weight_;
   std::vector<Set> sets_;
 };
 
@@ -131,6 +142,7 @@ class SsdCase : public KernelCase {
             {"groups", "groups of heads that share B and C", 1},
             {"state", "states per row", 128},
             {"gate", "multiply by SiLU(z)", 0},
+            {"norm", "with the gate: the weight and the sums of the norm behind it", 0},
             {"initial", "start from a given state", 0},
             {"final", "write the final state", 1}};
   }

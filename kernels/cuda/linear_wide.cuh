@@ -4,7 +4,7 @@
 #include "kernels/cuda/linear_plan.hpp"
 #include "kernels/cuda/linear_wgmma.cuh"
 #include "kernels/cuda/programmatic.cuh"
-#include "kernels/cuda/ssd_sm90.cuh"
+#include "kernels/cuda/ssd_wgmma.cuh"
 
 /// The linear layer for more than a few rows, on Hopper: up to 64 rows of x are the left operand of
 /// warpgroup products, the weights of a block's outputs the right one. One warp has the copy engine

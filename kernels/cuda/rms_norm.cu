@@ -14,14 +14,24 @@ struct Source {
   const X* x;
   const R* residual;
   R* residual_out;
+  float scale;
 };
 
-/// s = x + residual at `channel`, V elements.
+/// Of a row, alike in every warp, which sums the parts for itself.
+__device__ float scale_of(const RowScale& scale, std::int64_t row) {
+  if (scale.squares == nullptr) return 1.0F;
+  float sum = 0.0F;
+  for (std::int64_t p = threadIdx.x % kWarp; p < scale.parts; p += kWarp)
+    sum += scale.squares[row * scale.row_stride + p];
+  return rsqrtf(warp_sum(sum) / static_cast<float>(scale.channels) + scale.eps);
+}
+
+/// s = x · scale + residual at `channel`, V elements.
 template <int V, class X, class R>
 __device__ void load_sum(float (&s)[V], const Source<X, R>& from, std::int64_t channel) {
   const auto x = load_pack<V>(from.x + channel);
 #pragma unroll
-  for (int i = 0; i < V; ++i) s[i] = to_float(x.v[i]);
+  for (int i = 0; i < V; ++i) s[i] = to_float(x.v[i]) * from.scale;
   if (from.residual != nullptr) {
     const auto r = load_pack<V>(from.residual + channel);
 #pragma unroll
@@ -32,13 +42,14 @@ __device__ void load_sum(float (&s)[V], const Source<X, R>& from, std::int64_t c
 template <class T, class X, class R, int V>
 __global__ void rms_norm_kernel(const RmsNormArgs a) {
   const std::int64_t token = blockIdx.x;
-  const Source<X, R> from{static_cast<const X*>(a.x.data) + token * a.x.row_stride,
-                          a.residual.data != nullptr ? static_cast<const R*>(a.residual.data) +
-                                                           token * a.residual.row_stride
-                                                     : nullptr,
-                          a.residual_out.data != nullptr ? static_cast<R*>(a.residual_out.data) +
-                                                               token * a.residual_out.row_stride
-                                                         : nullptr};
+  Source<X, R> from{static_cast<const X*>(a.x.data) + token * a.x.row_stride,
+                    a.residual.data != nullptr
+                        ? static_cast<const R*>(a.residual.data) + token * a.residual.row_stride
+                        : nullptr,
+                    a.residual_out.data != nullptr
+                        ? static_cast<R*>(a.residual_out.data) + token * a.residual_out.row_stride
+                        : nullptr,
+                    1.0F};
   T* out = static_cast<T*>(a.out.data) + token * a.out.row_stride;
   const T* weight = static_cast<const T*>(a.weight);
   const std::int64_t step = static_cast<std::int64_t>(blockDim.x) * V;
@@ -46,6 +57,7 @@ __global__ void rms_norm_kernel(const RmsNormArgs a) {
 
   wait_for_previous_grid();
   let_next_grid_start();
+  from.scale = scale_of(a.x_scale, token);
   float held[kHeld][V];
   float sum = 0.0F;
   const auto take = [&](float(&s)[V], std::int64_t channel) {

@@ -36,13 +36,12 @@ void launch_chained(Kernel kernel, dim3 grid, int threads, int shared, int clust
 }
 
 template <typename Layout, typename Kernel>
-void launch(Kernel kernel, const HopperParams& p, std::int64_t stretches, int threads, bool cluster,
+void launch(Kernel kernel, const HopperParams& p, int stretches, int threads, bool cluster,
             bool chained, cudaStream_t stream) {
-  const std::int64_t sequences = p.args.sequences ? p.args.sequences.count : p.args.batch;
-  const dim3 grid(static_cast<unsigned>(sequences * p.args.groups * p.group_tiles),
+  const dim3 grid(static_cast<unsigned>(p.cut.sequences) * p.cut.tiles.by,
                   static_cast<unsigned>(stretches));
-  launch_chained(kernel, grid, threads, Layout::kBytes, cluster ? static_cast<int>(stretches) : 1,
-                 p, stream, chained);
+  launch_chained(kernel, grid, threads, Layout::kBytes, cluster ? stretches : 1, p, stream,
+                 chained);
 }
 
 template <typename Kernel>
@@ -54,34 +53,38 @@ cudaError_t allow(Kernel kernel, int shared) {
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
-void launch_states(const HopperParams& p, cudaStream_t stream) {
+void launch_states(HopperParams& p, cudaStream_t stream) {
   using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
   const auto kernel = ssd_states_kernel<T, kWarpgroups, kPanels, kBulk>;
   static const cudaError_t prepared = allow(kernel, Layout::kBytes);
   check(prepared, "ssd: shared memory");
-  launch<Layout>(kernel, p, (p.plan.segments - 1) * p.plan.stretches,
-                 Shape<kWarpgroups, kPanels, false>::kThreads, true, p.overlap, stream);
+  const int stretches = (p.cut.segments - 1) * static_cast<int>(p.cut.stretches.by);
+  p.cut.pieces = (kPanels * kPanelPieces + stretches - 1) / stretches;
+  launch<Layout>(kernel, p, stretches, Shape<kWarpgroups, kPanels, false>::kThreads, true,
+                 p.overlap, stream);
 }
 
 template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
-void launch_outputs(const HopperParams& p, cudaStream_t stream) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+void launch_outputs(HopperParams& p, cudaStream_t stream) {
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   const auto kernel = ssd_outputs_kernel<T, kWarpgroups, kPanels, kForm, kBulk, kGate>;
   static const cudaError_t prepared = allow(kernel, Layout::kBytes);
   check(prepared, "ssd: shared memory");
   constexpr bool kBoth = kForm == Form::both;
-  launch<Layout>(kernel, p, p.plan.segments, Shape<kWarpgroups, kPanels, true>::kThreads, kBoth,
-                 p.overlap || (!kBoth && p.plan.segments > 1), stream);
+  launch<Layout>(kernel, p, p.cut.segments, Shape<kWarpgroups, kPanels, true>::kThreads, kBoth,
+                 p.overlap || (!kBoth && p.cut.segments > 1), stream);
 }
 
 template <typename T, int kWarpgroups, int kPanels, bool kBulk>
-void run(const HopperParams& p, cudaStream_t stream) {
+void run(HopperParams& p, bool together, cudaStream_t stream) {
   if constexpr (kBulk && kWarpgroups == 2) {
-    if (p.plan.together && !p.args.z) {
-      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, false>(p, stream);
+    if (together && p.args.z) {
+      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, true>(p, stream);
     }
+    if (together)
+      return launch_outputs<T, kWarpgroups, kPanels, Form::both, true, false>(p, stream);
   }
-  if (p.plan.segments > 1) launch_states<T, kWarpgroups, kPanels, kBulk>(p, stream);
+  if (p.cut.segments > 1) launch_states<T, kWarpgroups, kPanels, kBulk>(p, stream);
   if (p.args.z) {
     launch_outputs<T, kWarpgroups, kPanels, Form::outputs, kBulk, true>(p, stream);
   } else {
@@ -116,10 +119,10 @@ int clusters_at_once(int size) {
 }
 
 template <typename T, bool kBulk>
-void run_panels(const HopperParams& p, cudaStream_t stream) {
-  if (p.plan.panels == 1) return run<T, 2, 1, kBulk>(p, stream);
-  if (p.plan.panels == 2) return run<T, 2, 2, kBulk>(p, stream);
-  run<T, 1, 4, kBulk>(p, stream);
+void run_panels(HopperParams& p, const SsdPlan& plan, cudaStream_t stream) {
+  if (plan.panels == 1) return run<T, 2, 1, kBulk>(p, plan.together, stream);
+  if (plan.panels == 2) return run<T, 2, 2, kBulk>(p, plan.together, stream);
+  run<T, 1, 4, kBulk>(p, plan.together, stream);
 }
 
 using EncodeTiled = decltype(&cuTensorMapEncodeTiled);
@@ -163,9 +166,31 @@ bool encode_map(CUtensorMap& map, const SsdArgs& args, const ConstRows& rows, st
 }
 
 template <typename T>
-void run_dtype(const HopperParams& p, cudaStream_t stream) {
-  if (p.bulk) return run_panels<T, true>(p, stream);
-  run_panels<T, false>(p, stream);
+void run_dtype(HopperParams& p, const SsdPlan& plan, cudaStream_t stream) {
+  if (p.bulk) return run_panels<T, true>(p, plan, stream);
+  run_panels<T, false>(p, plan, stream);
+}
+
+HopperCut cut_of(const SsdArgs& args, const SsdPlan& plan) {
+  const auto narrow = [](std::int64_t v) { return static_cast<int>(v); };
+  HopperCut c{};
+  c.sequences = narrow(args.sequences ? args.sequences.count : args.batch);
+  c.groups = narrow(args.groups);
+  c.heads = narrow(args.heads / args.groups);
+  c.group_pairs = c.heads * narrow(plan.row_tiles);
+  const int group_tiles = (c.group_pairs + plan.warpgroups - 1) / plan.warpgroups;
+  c.tiles = Divisor(group_tiles * c.groups);
+  c.group_tiles = Divisor(group_tiles);
+  c.row_tiles = Divisor(narrow(plan.row_tiles));
+  c.stretches = Divisor(narrow(plan.stretches));
+  c.chunks = narrow(plan.chunks);
+  c.length = narrow(args.length);
+  c.parts = narrow(ssd_parts(args.heads, args.head_dim));
+  c.segments = narrow(plan.segments);
+  c.segment_chunks = narrow(plan.chunks_per_segment);
+  c.first_more = narrow(plan.first_more);
+  c.stretch_chunks = narrow((plan.chunks_per_segment + plan.stretches - 1) / plan.stretches);
+  return c;
 }
 
 }  // namespace
@@ -199,7 +224,12 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
     plan.together =
         size > 1 && plan.chunks_per_segment <= kSsdTogetherChunks &&
         (plan.panels == 1 ? clusters_at_once<1>(size) : clusters_at_once<2>(size)) >= units;
-    if (plan.together) return plan;
+    if (plan.together) {
+      // The first block has its state at once, the last one after all others.
+      const bool even = plan.chunks == plan.segments * plan.chunks_per_segment;
+      plan.first_more = even && plan.chunks_per_segment > 1 ? 1 : 0;
+      return plan;
+    }
   }
   // Clusters of more than eight blocks find room only where two blocks share a multiprocessor.
   const std::int64_t blocks = plan.panels <= 2 ? 2 : 1, most = 8 * blocks;
@@ -208,7 +238,7 @@ SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {
   // card's parts of about 18 multiprocessors, of which 16 are counted on.
   for (std::int64_t n = 2; plan.segments > 1 && n * (plan.segments - 1) <= most; ++n) {
     const std::int64_t clusters = processors / 18 * (16 * blocks / (n * (plan.segments - 1)));
-    if (clusters < units || plan.chunks_per_segment < n) break;
+    if (clusters < units || plan.chunks_per_segment < n * kSsdStretchChunks) break;
     plan.stretches = n;
   }
   return plan;
@@ -227,14 +257,12 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where) {
              r.row_stride * 2 % bytes == 0 && r.batch_stride * 2 % bytes == 0 &&
              inner * 2 % bytes == 0;
     };
-    return fits(16) ? 16 : fits(4) ? 4 : 2;
+    return fits(16) ? 16 : fits(8) ? 8 : fits(4) ? 4 : 2;
   };
   HopperParams p{};
   p.args = args;
   p.dt = {args.dt_softplus, args.dt_min, args.dt_max};
-  p.plan = plan;
-  const std::int64_t pairs = args.heads / args.groups * plan.row_tiles;
-  p.group_tiles = static_cast<int>((pairs + plan.warpgroups - 1) / plan.warpgroups);
+  p.cut = cut_of(args, plan);
   p.x_bytes = width(args.x, args.head_dim);
   p.b_bytes = width(args.b, args.groups > 1 ? args.state : 8);
   p.c_bytes = width(args.c, args.groups > 1 ? args.state : 8);
@@ -242,16 +270,18 @@ void ssd_hopper(const SsdArgs& args, const SsdPlan& plan, const Launch& where) {
   p.bulk = !args.sequences && encode_map(p.x_map, args, args.x, args.head_dim, args.heads) &&
            encode_map(p.b_map, args, args.b, args.state, args.groups) &&
            encode_map(p.c_map, args, args.c, args.state, args.groups) &&
-           (!args.z || encode_map(p.z_map, args, args.z, args.head_dim, args.heads));
+           (!args.z || width(args.z, args.head_dim) >= 8);
+  p.z_ahead = p.bulk && args.z && encode_map(p.z_map, args, args.z, args.head_dim, args.heads);
+  p.out_bulk = p.bulk && encode_map(p.out_map, args, args.out, args.head_dim, args.heads);
   p.z_bytes = args.z ? width(args.z, args.head_dim) : 16;
   p.out_vector = width(args.out, args.head_dim) == 16;
   p.states = static_cast<float*>(args.workspace);
   const auto s = static_cast<cudaStream_t>(where.stream);
   p.overlap = where.overlap;
   if (args.dtype == DType::bf16) {
-    run_dtype<bf16>(p, s);
+    run_dtype<bf16>(p, plan, s);
   } else {
-    run_dtype<f16>(p, s);
+    run_dtype<f16>(p, plan, s);
   }
 }
 

@@ -2,7 +2,8 @@
 
 #include "kernels/cuda/ssd_hopper_unit.cuh"
 
-/// What fills the ring: x, b, c and z by the bulk copy engine or by hand, and the sums of dt.
+/// What fills the ring: x, b and c by the bulk copy engine, or these and z by hand, and the sums of
+/// dt.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
 /// Copies one panel [64 tokens × 64 columns] with 128 threads, zeros outside rows × columns.
@@ -24,7 +25,7 @@ __device__ __forceinline__ void load_panel(std::uint32_t dst, const T* src, std:
   for (int i = 0; i < 4; ++i) {
     const int r = r0 + 16 * i, n = r < rows ? valid : 0;
     const T* s = src + r * stride + c * 8;
-    if (bytes == 4) {
+    if (bytes >= 4) {
 #pragma unroll
       for (int k = 0; k < 4; ++k) {
         const int m = max(0, min(4, n - 4 * k));
@@ -143,14 +144,15 @@ struct TimesRole {
   }
 };
 
-/// Starts the bulk copies of x, b, c and z: a warp, of which one lane issues.
+/// Starts the bulk copies of x, b and c, and has z brought into the L2: a warp, of which one lane
+/// issues.
 template <typename Layout, int kWarpgroups, int kPanels, Form kForm, bool kGate>
 __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUnit& u,
                                           std::uint32_t base, int lane) {
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const Passage<kForm> passage(p, u);
   const int pairs = u.pairs, group = u.group, batch = static_cast<int>(u.batch);
-  const int start = static_cast<int>(u.start), ahead = passage.ahead(Layout::kStages);
+  const int start = static_cast<int>(u.start);
   int head[kWarpgroups], row0[kWarpgroups];
 #pragma unroll
   for (int w = 0; w < kWarpgroups; ++w) head[w] = u.head(p, w), row0[w] = u.row0(p, w);
@@ -162,9 +164,7 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
     const bool outputs = kForm != Form::states && n >= passage.backward;
     sm90::mbarrier_wait(empty + stage * 8, phase);
     if (lane == 0) {
-      sm90::mbarrier_expect(
-          bar,
-          (outputs ? 2 * kPanels + pairs * (kGate ? 2 : 1) : kPanels + pairs) * sm90::kPanelBytes);
+      sm90::mbarrier_expect(bar, ((outputs ? 2 * kPanels : kPanels) + pairs) * sm90::kPanelBytes);
 #pragma unroll
       for (int i = 0; i < kPanels; ++i) {
         const int at = i * sm90::kPanelBytes;
@@ -176,22 +176,16 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
         if (w >= pairs) break;
         const int at = w * sm90::kPanelBytes;
         sm90::tma_panel(s + Layout::kX + at, &p.x_map, bar, row0[w], head[w], t, batch);
-        if (kGate && outputs) {
-          sm90::tma_panel(s + Layout::kZ + at, &p.z_map, bar, row0[w], head[w], t, batch);
+        if (kGate && outputs && p.z_ahead) {
+          sm90::tma_prefetch_panel(&p.z_map, row0[w], head[w], t, batch);
         }
       }
     }
     __syncwarp();
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
   };
-  int n = 0;
-  if constexpr (kForm == Form::both) {
 #pragma unroll 1
-    for (; n < ahead; ++n) start_chunk(n);
-    carry_elsewhere();
-  }
-#pragma unroll 1
-  for (; n < passage.total; ++n) start_chunk(n);
+  for (int n = 0; n < passage.total; ++n) start_chunk(n);
 }
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/ssd_hopper_unit.cuh"
-#include "kernels/cuda/ssd_sm90.cuh"
+#include "kernels/cuda/ssd_wgmma.cuh"
 
 /// What a warpgroup's threads hold and move: the state's and the outputs' fragments, the scaled X
 /// and the decayed scores as left operands.
@@ -53,6 +53,21 @@ __device__ __forceinline__ void state_copy(const HopperParams& p, const HopperUn
     state_copy<kPanels, kLoad, true>(s, states, rows, columns, warp, lane);
   } else {
     state_copy<kPanels, kLoad, false>(s, states, rows, columns, warp, lane);
+  }
+}
+
+/// The state of pair w at the start of the sequence.
+template <int kPanels>
+__device__ __forceinline__ void first_state(const HopperParams& p, const HopperUnit& u,
+                                            float (&s)[kPanels][32], int w, int thread) {
+  if (p.args.initial_state) {
+    state_copy<kPanels, true>(p, u, s, const_cast<float*>(p.args.initial_state), w, thread);
+    return;
+  }
+#pragma unroll
+  for (int q = 0; q < kPanels; ++q) {
+#pragma unroll
+    for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
   }
 }
 
@@ -216,26 +231,16 @@ __device__ __forceinline__ void scale_rows(float (&y)[32], float cs0, float cs1)
   }
 }
 
-/// (y + D·x) · SiLU(z) in 16 bits, in the place of x. x: the warp's own rows as ldmatrix gives
-/// them; z: where it would read those of the gate.
-template <typename T, bool kGate>
+/// y + D·x in 16 bits, in the place of x: the warp's own rows as ldmatrix gives them.
+template <typename T>
 __device__ __forceinline__ void finish_outputs(std::uint32_t (&x)[4][4], const float (&y)[32],
-                                               std::uint32_t z, float skip) {
+                                               float skip) {
 #pragma unroll
   for (int j = 0; j < 4; ++j) {
-    std::uint32_t gate[4];
-    if constexpr (kGate) sm90::ldmatrix_x4(gate, z ^ (j * 32));
 #pragma unroll
     for (int i = 0; i < 4; ++i) {  // row half i % 2, column block 2j + i / 2
       const float2 v = unpack2<T>(x[j][i]);
-      float lo = fmaf(skip, v.x, y[8 * j + 2 * i]);
-      float hi = fmaf(skip, v.y, y[8 * j + 2 * i + 1]);
-      if constexpr (kGate) {
-        const float2 g = unpack2<T>(gate[i]);
-        lo *= silu(g.x);
-        hi *= silu(g.y);
-      }
-      x[j][i] = pack2<T>(lo, hi);
+      x[j][i] = pack2<T>(fmaf(skip, v.x, y[8 * j + 2 * i]), fmaf(skip, v.y, y[8 * j + 2 * i + 1]));
     }
   }
 }

@@ -7,61 +7,78 @@
 /// The chunked kernels: the roles that their warpgroups take.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
-/// Threads and registers of a kernel: 128 threads feed, 128 per pair keep the state, 128 more per
-/// pair compute the outputs. The registers of the roles add up to those at entry.
-template <int kWarpgroups, int kPanels, bool kOutputs>
-struct Shape {
-  static constexpr int kThreads = 128 * (1 + kWarpgroups * (kOutputs ? 2 : 1));
-  static constexpr int kBlocks = !kOutputs && kPanels <= 2 ? 2 : 1;  // per multiprocessor
-  static constexpr int kProducer = kPanels > 2 || kOutputs ? 40 : 32;
-  static constexpr int kState = kPanels > 2 ? 232 : 104;
-  static constexpr int kOutput = kPanels > 2 ? 232 : 112;
-};
-
-template <typename Layout>
-__device__ __forceinline__ void prepare_ring(std::uint32_t base, int full_arrivals,
-                                             int empty_arrivals) {
-  const std::uint32_t full = base + Layout::kBarriers;
+/// A thread initialises the block's mbarriers, for which barriers_ready() waits. `sums`: bytes that
+/// the cluster sends to this block; 0: this block's own warps arrive.
+template <typename Layout, int kWarpgroups, bool kBulk, bool kOutputs>
+__device__ __forceinline__ void prepare_barriers(std::uint32_t base, int sums) {
+  const std::uint32_t ring = base + Layout::kBarriers;
   for (int i = 0; i < Layout::kStages; ++i) {
-    sm90::mbarrier_init(full + i * 8, full_arrivals);
-    sm90::mbarrier_init(full + (Layout::kStages + i) * 8, empty_arrivals);
+    sm90::mbarrier_init(ring + i * 8, kBulk ? 33 : 256);
+    sm90::mbarrier_init(ring + (Layout::kStages + i) * 8, kWarpgroups * (kOutputs ? 5 : 4));
   }
+  for (int i = 0; kOutputs && i < kWarpgroups * 6; ++i) {  // the state's and the outputs'
+    sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
+  }
+  sm90::mbarrier_init(base + Layout::kCarryBarrier, sums > 0 ? 1 : kWarpgroups * 4);
+  if (sums > 0) sm90::mbarrier_expect(base + Layout::kCarryBarrier, sums);
+  sm90::fence_barriers();
+  sm90::fence_async();
+}
+
+/// Those of the states that come from the block before; the first block has its own.
+template <typename Layout, int kWarpgroups, int kPanels>
+__device__ __forceinline__ void prepare_relay(std::uint32_t base) {
+  const std::uint32_t bytes = blockIdx.y > 0 ? 4 * kPieceBytes : 0;
+#pragma unroll
+  for (int i = 0; i < kWarpgroups * kPanels * 8; ++i) {
+    sm90::mbarrier_init(base + Layout::kRelayBarriers + i * 8, 1);
+  }
+#pragma unroll
+  for (int i = 0; i < kWarpgroups * kPanels * 8; ++i) {
+    sm90::mbarrier_expect(base + Layout::kRelayBarriers + i * 8, bytes);
+  }
+  sm90::fence_barriers();
 }
 
 template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1)
     ssd_outputs_kernel(const __grid_constant__ HopperParams p) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   using Registers = Shape<kWarpgroups, kPanels, true>;
   extern __shared__ __align__(1024) char smem[];
   const std::uint32_t base = sm90::smem_address(smem);
-  if (threadIdx.x == 0) {
-    if constexpr (kBulk) {
-      sm90::prefetch_map(&p.x_map), sm90::prefetch_map(&p.b_map), sm90::prefetch_map(&p.c_map);
-    }
-    prepare_ring<Layout>(base, kBulk ? 33 : 256, kWarpgroups * 5);
-    for (int i = 0; i < kWarpgroups * 6; ++i) {  // the state's and the outputs'
-      sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
-    }
-    sm90::fence_async();
-  }
-  __syncthreads();
-  if (kForm == Form::both || p.plan.segments == 1) sm90::wait_for_predecessor();
-  sm90::release_successor();
+  const int warp = static_cast<int>(__shfl_sync(0xffffffffU, threadIdx.x / 32, 0));
+  const int thread = static_cast<int>(threadIdx.x % 128), group = warp >> 2;
   const HopperUnit u(p, kWarpgroups, true);
-  const int group = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 128, 0);
-  const int thread = static_cast<int>(threadIdx.x) % 128;
+  if (warp == 3) {
+    if (thread % 32 == 0) prepare_barriers<Layout, kWarpgroups, kBulk, true>(base, 0);
+    __syncwarp();
+    sm90::group_arrive(8, Registers::kThreads);
+  } else if (!kBulk || warp > 3) {
+    if (kForm == Form::both && warp == 4) {
+      if (thread == 0) prepare_relay<Layout, kWarpgroups, kPanels>(base);
+      __syncwarp();
+    }
+    barriers_ready<Registers::kThreads>();
+  }
+  if constexpr (kForm == Form::both) sm90::cluster_arrive();
+  if (kForm == Form::both || p.cut.segments == 1) sm90::wait_for_predecessor();
+  sm90::release_successor();
   if (group == 0) {
     sm90::registers_lower<Registers::kProducer>();
     hopper_producer<T, kWarpgroups, kPanels, kForm, kBulk, kGate>(p, u, base, thread);
+    if constexpr (kForm == Form::both) sm90::cluster_wait();
   } else {
     const int w = (group - 1) % kWarpgroups;
     if (w >= u.pairs) {
       const Passage<kForm> passage(p, u);
       const bool arrives = group <= kWarpgroups ? thread % 32 == 0 : thread == 0;
       idle_role<Layout>(0, passage.backward, base, arrives);
-      if constexpr (kForm == Form::both) carry_elsewhere();
+      if constexpr (kForm == Form::both) {
+        if (group <= kWarpgroups && arrives) sm90::mbarrier_arrive(base + Layout::kCarryBarrier);
+        sm90::cluster_wait();
+      }
       idle_role<Layout>(passage.backward, passage.total, base, arrives);
     } else if (group <= kWarpgroups) {
       sm90::registers_raise<Registers::kState>();
@@ -71,6 +88,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
     } else {
       sm90::registers_raise<Registers::kOutput>();
       outputs_role<T, kWarpgroups, kPanels, kForm, kBulk, kGate>(p, u, base, w);
+      if constexpr (kForm == Form::both) sm90::cluster_wait();
     }
   }
 #endif
@@ -85,42 +103,49 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
   using Registers = Shape<kWarpgroups, kPanels, false>;
   extern __shared__ __align__(1024) char smem[];
   const std::uint32_t base = sm90::smem_address(smem);
-  if (threadIdx.x == 0) {
-    if constexpr (kBulk) sm90::prefetch_map(&p.x_map), sm90::prefetch_map(&p.b_map);
-    prepare_ring<Layout>(base, kBulk ? 33 : 256, kWarpgroups * 4);
-    sm90::fence_async();
+  const int warp = static_cast<int>(__shfl_sync(0xffffffffU, threadIdx.x / 32, 0));
+  const int thread = static_cast<int>(threadIdx.x % 128), w = (warp >> 2) - 1;
+  const HopperUnit u(p, kWarpgroups, false);
+  if (warp == 3) {
+    const int sums = carry_bytes<kPanels>(p, u.pairs);
+    if (thread % 32 == 0) prepare_barriers<Layout, kWarpgroups, kBulk, false>(base, sums);
+    __syncwarp();
+    sm90::group_arrive(8, Registers::kThreads);
+  } else if (!kBulk || warp > 3) {
+    barriers_ready<Registers::kThreads>();
   }
-  __syncthreads();
   sm90::wait_for_predecessor();
   sm90::release_successor();  // after the wait: the outputs read what this launch reads
-  const int thread = static_cast<int>(threadIdx.x) % 128;
-  const int w = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 128, 0) - 1;
   if (w < 0) {
     sm90::registers_lower<Registers::kProducer>();
-    const HopperUnit u(p, kWarpgroups, false);
     hopper_producer<T, kWarpgroups, kPanels, Form::states, kBulk, false>(p, u, base, thread);
-    carry_elsewhere();
+    sm90::cluster_arrive();
+    sm90::cluster_wait();
   } else {
     sm90::registers_raise<Registers::kState>();
-    const HopperUnit u(p, kWarpgroups, false);
-    const std::uint32_t decays = base + Layout::kDecays;  // the ring holds the fragments
+    float s[kPanels][32], decayed = 0.0F;
     if (w < u.pairs) {
-      RingPlace place;
-      float s[kPanels][32];
-      const float decayed =
-          stretch_state<T, Layout, kPanels, kBulk, false>(s, u.chunks, base, w, place);
-      sm90::group_barrier(15, HopperUnit(p, kWarpgroups, false).pairs * 128);
-      leave_state<kPanels>(s, decayed, base, decays, w, static_cast<int>(threadIdx.x % 128));
+      RingPlace ring;
+      decayed = stretch_state<T, Layout, kPanels, kBulk, false>(s, u.chunks, base, w, ring);
     } else {
       idle_role<Layout>(0, u.chunks, base, thread % 32 == 0);
     }
-    sm90::cluster_barrier();
+    // Where the ring was, the sums of all blocks meet.
+    sm90::cluster_arrive();
+    sm90::cluster_wait();
     const HopperUnit again(p, kWarpgroups, false);
-    if (w < again.pairs) {
-      carry_states<kWarpgroups, kPanels>(p, again, base, decays, w,
-                                         static_cast<int>(threadIdx.x % 128));
+    if (w >= again.pairs) return;
+    const int t = static_cast<int>(threadIdx.x % 128), ranks = static_cast<int>(gridDim.y);
+    const CarryPlace place{base + w * ranks * p.cut.pieces * kPieceBytes,
+                           base + Layout::kDecays + w * static_cast<int>(kSsdMaxStretches) * 4,
+                           base + Layout::kCarryBarrier};
+    if (ranks == 1) return sums_to_memory<kWarpgroups>(p, again, s, decayed, w, t);
+    send_sums(p, place, s, decayed, t);
+    if (ranks <= 4) {
+      carry_to_memory<kWarpgroups, kPanels, 4>(p, again, place, w, t);
+    } else {
+      carry_to_memory<kWarpgroups, kPanels, kSsdMaxStretches>(p, again, place, w, t);
     }
-    sm90::cluster_barrier();
   }
 #endif
 }

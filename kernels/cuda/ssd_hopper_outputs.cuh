@@ -1,6 +1,7 @@
 #pragma once
 
-#include "kernels/cuda/ssd_hopper_fragments.cuh"
+#include "kernels/cuda/ssd_hopper_carry.cuh"
+#include "kernels/cuda/ssd_hopper_gate.cuh"
 #include "kernels/cuda/ssd_hopper_states.cuh"
 
 /// The roles of the outputs' kernel. Per chunk of Q = 64 tokens and per head, with cs the inclusive
@@ -12,32 +13,22 @@
 /// operands.
 namespace ssmprof::kernels::cuda::ssd_detail {
 
-/// The state at the start of the segment, when the cluster has carried it there: computes that
-/// which the segment reaches from zero, and takes part in the carry.
+/// The state at the start of the segment, when the cluster carries it there: computes that which
+/// the segment reaches from zero, and takes part in the carry.
 template <typename T, int kWarpgroups, int kPanels, typename Layout>
 __device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[kPanels][32],
                                               std::uint32_t base, int w, int thread,
-                                              RingPlace& place) {
-  // The fragments take the place of the states in 16 bits, which are not handed on yet.
-  const std::uint32_t fragments = base + Layout::kState, decays = base + Layout::kDecays;
-  const int backward = Passage<Form::both>(p, HopperUnit(p, kWarpgroups, true)).backward;
-  const float decayed = stretch_state<T, Layout, kPanels, true, true>(s, backward, base, w, place);
-  leave_state<kPanels>(s, decayed, fragments, decays, w, thread);
-  sm90::cluster_barrier();
+                                              RingPlace& ring) {
+  // In the place of the states in 16 bits, which are not handed on yet.
+  const std::uint32_t states = base + Layout::kState + w * 2 * Layout::kStateBytes;
   const HopperUnit u(p, kWarpgroups, true);
-  if (gridDim.y <= 4) {
-    carry_in_place<kWarpgroups, kPanels, 4>(p, u, fragments, decays, w, thread);
-  } else {
-    carry_in_place<kWarpgroups, kPanels, 8>(p, u, fragments, decays, w, thread);
-  }
-  sm90::cluster_barrier();
-#pragma unroll
-  for (int e = 0; e < kPanels * 8; ++e) {
-    const uint4 v = sm90::load_shared16(fragments + ((w * kPanels * 8 + e) * 128 + thread) * 16);
-    float* to = &s[e / 8][e % 8 * 4];
-    to[0] = __uint_as_float(v.x), to[1] = __uint_as_float(v.y);
-    to[2] = __uint_as_float(v.z), to[3] = __uint_as_float(v.w);
-  }
+  if (u.segment == 0) relay_initial<kPanels>(p, u, states, w, thread);
+  const float decayed = stretch_state<T, Layout, kPanels, true, true>(
+      s, Passage<Form::both>(p, u).backward, base, w, ring);
+  if (thread % 32 == 0) sm90::mbarrier_arrive(base + Layout::kCarryBarrier);
+  sm90::cluster_wait();  // the other blocks have begun
+  relay_state<kPanels>(s, decayed, states, base + Layout::kRelayBarriers + w * kPanels * 64,
+                       thread);
   sm90::group_barrier(1 + kWarpgroups + w, 128);
 }
 
@@ -45,7 +36,7 @@ __device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[
 template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t base, int w,
                                            int thread) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   const SsdArgs& a = p.args;
   const std::uint32_t full = base + Layout::kBarriers, empty = full + Layout::kStages * 8;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
@@ -56,7 +47,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     carried_state<T, kWarpgroups, kPanels, Layout>(p, s, base, w, thread, place);
   } else {
     const HopperUnit u(p, kWarpgroups, true);
-    if (p.plan.segments > 1 && (u.segment > 0 || a.initial_state)) {
+    if (p.cut.segments > 1 && (u.segment > 0 || a.initial_state)) {
       const float4* from = segment_state<kWarpgroups, kPanels>(p, u.segment, w, thread);
 #pragma unroll
       for (int e = 0; e < kPanels * 8; ++e) {
@@ -64,14 +55,8 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
         float* to = &s[e / 8][e % 8 * 4];
         to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
       }
-    } else if (a.initial_state) {
-      state_copy<kPanels, true>(p, u, s, const_cast<float*>(a.initial_state), w, thread);
     } else {
-#pragma unroll
-      for (int q = 0; q < kPanels; ++q) {
-#pragma unroll
-        for (int i = 0; i < 32; ++i) s[q][i] = 0.0F;
-      }
+      first_state<kPanels>(p, u, s, w, thread);
     }
   }
   const int chunks = HopperUnit(p, kWarpgroups, true).chunks;
@@ -112,7 +97,7 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     hand_on(chunk + 1);
   }
   const HopperUnit u(p, kWarpgroups, true);
-  if (a.final_state && u.segment == p.plan.segments - 1) {
+  if (a.final_state && u.segment == p.cut.segments - 1) {
     state_copy<kPanels, false>(p, u, s, a.final_state, w,
                                static_cast<int>(sm90::thread_again() % 128));
   }
@@ -122,13 +107,16 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
 template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool kGate>
 __device__ __forceinline__ void outputs_role(const HopperParams& p, const HopperUnit& u,
                                              std::uint32_t base, int w) {
-  using Layout = HopperLayout<kWarpgroups, kPanels, true, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   const std::uint32_t full = base + Layout::kBarriers;
   const std::uint32_t handed = base + Layout::kStateBarriers + w * 32, taken = handed + 16;
   const std::uint32_t ready = base + Layout::kReadyBarriers + w * 16;
   const int warp = __shfl_sync(0xffffffffU, static_cast<int>(threadIdx.x) / 32 % 4, 0);
   const int chunks = u.chunks;
   const float skip = p.args.d ? p.args.d[u.head(p, w)] : 0.0F;
+  const std::uint32_t weights = base + Layout::kWeights + w * 256;
+  GateRows<T> gate(p, u, w, warp);  // unused without
+  if constexpr (kGate) weights_to_shared<T>(p, u, weights, w);
   float g[32], y[32], cs[2];  // cs of the thread's rows
   const auto product_c = [&](float(&d)[32], std::uint32_t tile, std::uint32_t right) {
     const std::uint64_t c = sm90::panel_descriptor(tile + Layout::kC);
@@ -155,7 +143,7 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
   if constexpr (kForm == Form::both) {
     const int backward = Passage<kForm>(p, u).backward;
     stage = backward % Layout::kStages, phase = backward / Layout::kStages & 1;
-    sm90::cluster_barrier();
+    sm90::mbarrier_wait(base + Layout::kCarryBarrier, 0);  // the ring is through with the sums
   }
   if (chunks > 0) {
     begin(stage, phase);
@@ -165,7 +153,6 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }
-  if constexpr (kForm == Form::both) sm90::cluster_barrier();
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const std::uint32_t tile = base + stage * Layout::kStage;
@@ -186,6 +173,8 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
 #pragma unroll
     for (int k = 0; k < 4; ++k) sm90::wgmma_rs<T, true>(y, m[k], x + k * 128, 1);
     sm90::wgmma_commit();
+    std::uint32_t o[4][4];  // the gate or the warp's own rows of X, then the outputs
+    if constexpr (kGate && kBulk) gate.load(p, o);
     if (chunk + 1 < chunks) {
       if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
       begin(stage, phase);
@@ -195,11 +184,15 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     const std::uint32_t ahead = base + stage * Layout::kStage;  // the last product goes unused
     sm90::wgmma_fence();
     product_c(g, ahead, ahead + Layout::kB);
-    std::uint32_t o[4][4];  // the warp's own rows of X, then the outputs
+    float sums[2];  // of squares, with the gate
     const std::uint32_t own = panel + PanelOffsets(sm90::thread_again()).straight;
+    if constexpr (kGate) {
+      finish_gated<T, !kBulk>(o, y, own, own + Layout::kZ - Layout::kX, weights, skip, sums);
+    } else {
 #pragma unroll
-    for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(o[j], own ^ (j * 32));
-    finish_outputs<T, kGate>(o, y, own + Layout::kZ - Layout::kX, skip);
+      for (int j = 0; j < 4; ++j) sm90::ldmatrix_x4(o[j], own ^ (j * 32));
+      finish_outputs<T>(o, y, skip);
+    }
     // The outputs take the place of X: its other readers are the other warps' M X and the state's
     // warpgroup, which has read it once it hands on the next state.
     sm90::group_barrier(1 + w, 128);
@@ -209,6 +202,10 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
       sm90::stmatrix_x4(own ^ (j * 32), o[j][0], o[j][1], o[j][2], o[j][3]);
     }
     sm90::mbarrier_arrive(ready + (chunk & 1) * 8);
+    if constexpr (kGate) {
+      gate.store(p, sums);
+      gate.advance(p);
+    }
     sm90::wgmma_wait<0>();
     sm90::pin(g);
   }

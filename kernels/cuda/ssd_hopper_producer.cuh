@@ -6,21 +6,28 @@
 namespace ssmprof::kernels::cuda::ssd_detail {
 
 /// Takes the outputs of pair w, which stand in the place of its X, to memory: a warp.
-template <typename T, typename Layout>
+template <typename T, typename Layout, bool kBulk>
 struct OutputRows {
   T* out;    ///< the lane's 16 bytes of its first row: a row per 8 lanes
   int rows;  ///< to the end of the sequence, counted from there
   int columns, w;
+  int row0, head, batch, start;  ///< for the bulk copy engine
   bool any;
 
   __device__ OutputRows(const HopperParams& p, const HopperUnit& u, int pair, int lane)
-      : rows(u.rows - lane / 8), w(pair), any(pair < u.pairs) {
+      : rows(u.rows - lane / 8),
+        w(pair),
+        row0(u.row0(p, pair)),
+        head(u.head(p, pair)),
+        batch(u.batch),
+        start(static_cast<int>(u.start)),
+        any(pair < u.pairs) {
     const SsdArgs& a = p.args;
-    const int row0 = u.row0(p, w), column = row0 + lane % 8 * 8;
+    const int column = row0 + lane % 8 * 8;
     columns = min(64 - lane % 8 * 8, static_cast<int>(a.head_dim) - column);
     out = static_cast<T*>(a.out.data) + u.batch * a.out.batch_stride +
-          (u.start + lane / 8) * a.out.row_stride +
-          static_cast<std::int64_t>(u.head(p, w)) * a.head_dim + column;
+          (u.start + lane / 8) * a.out.row_stride + static_cast<std::int64_t>(head) * a.head_dim +
+          column;
     if (columns <= 0) rows = 0;
   }
   /// The unit's chunk n, at place `at` of the ring.
@@ -28,12 +35,23 @@ struct OutputRows {
                                         int lane) {
     if (!any) return;
     const int stage = at % Layout::kStages;
-    const std::uint32_t panel =
-        base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes + lane / 8 * 128;
+    std::uint32_t panel = base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes;
+    const std::uint32_t empty = base + Layout::kBarriers + (Layout::kStages + stage) * 8;
+    sm90::mbarrier_wait(base + Layout::kReadyBarriers + (w * 2 + (n & 1)) * 8, n >> 1 & 1);
+    if (kBulk && p.out_bulk) {
+      if (lane == 0) {
+        sm90::fence_async();
+        sm90::tma_store_panel(&p.out_map, panel, row0, head,
+                              start + n * static_cast<int>(kSsdChunk), batch);
+        sm90::mbarrier_arrive(empty);
+      }
+      __syncwarp();
+      return;
+    }
+    panel += lane / 8 * 128;
     // Rows 4i + lane / 8: the piece of the lane alternates between two places.
     const std::uint32_t even = panel + ((lane % 8 ^ lane / 8) * 16);
     const std::int64_t step = 4 * p.args.out.row_stride;
-    sm90::mbarrier_wait(base + Layout::kReadyBarriers + (w * 2 + (n & 1)) * 8, n >> 1 & 1);
 #pragma unroll 1
     for (int i = 0; i < 16; i += 2) {
       const uint4 v = sm90::load_shared16(even + i * 512);
@@ -49,7 +67,7 @@ struct OutputRows {
     }
     rows -= static_cast<int>(kSsdChunk);
     __syncwarp();
-    if (lane == 0) sm90::mbarrier_arrive(base + Layout::kBarriers + (Layout::kStages + stage) * 8);
+    if (lane == 0) sm90::mbarrier_arrive(empty);
   }
   __device__ __forceinline__ void store_elements(T* to, uint4 v) const {
     const std::uint32_t words[4] = {v.x, v.y, v.z, v.w};
@@ -68,8 +86,9 @@ template <typename T, int kWarpgroups, int kPanels, Form kForm, bool kBulk, bool
 __device__ __forceinline__ void hopper_producer(const HopperParams& p, const HopperUnit& u,
                                                 std::uint32_t base, int tid) {
   constexpr bool kOutputs = kForm != Form::states;
-  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kGate>;
+  using Layout = HopperLayout<kWarpgroups, kPanels, kOutputs, kInRing<kBulk, kGate>>;
   constexpr int kStages = Layout::kStages;
+  constexpr int kThreads = Shape<kWarpgroups, kPanels, kOutputs>::kThreads;
   static_assert(kWarpgroups <= 2 && (kForm != Form::both || (kBulk && kStages == 3)));
   const std::uint32_t full = base + Layout::kBarriers, empty = full + kStages * 8;
   const int lane = tid % 32, warp = __shfl_sync(0xffffffffU, tid / 32, 0);
@@ -81,13 +100,13 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
     return;
   }
   if constexpr (kBulk) {
-    // Backward a warp per stage sums dt, forward the first alone.
-    const int end = warp == 0 ? total : backward;
+    // A warp per stage sums dt backward and for the first chunks forward, then the first alone.
+    const int turns = min(backward + kStages, total), end = warp == 0 ? total : turns;
     const auto after = [&](int n) {
-      if (n >= backward) return n + 1;
-      return n + kStages < backward ? n + kStages : warp == 0 ? backward : end;
+      if (n >= turns) return n + 1;
+      return n + kStages < turns ? n + kStages : warp == 0 ? turns : end;
     };
-    if (warp < kStages && !(kForm == Form::outputs && warp > 0)) {
+    if (warp < kStages) {
       TimesRole<T, kWarpgroups, kOutputs> times(p, u, lane);
       const auto left_at = [&](int n) {
         return rows - passage.chunk(n) * static_cast<int>(kSsdChunk);
@@ -95,29 +114,25 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
       const auto load = [&](int n) {
         if (n < end) times.load(p, passage.chunk(n), left_at(n), lane);
       };
-      int n = warp < backward ? warp : warp == 0 ? backward : end;
+      int n = warp;
       load(n);
-      const auto sum_until = [&](int last) {
+      barriers_ready<kThreads>();
 #pragma unroll 1
-        while (n < last) {
-          const int stage = n % kStages;
-          const auto values = times.sum(p, left_at(n), lane);
-          const int next = after(n);
-          load(next);
-          sm90::mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
-          times.store(values, base + Layout::kTimes + stage * Layout::kTimesStage, lane);
-          sm90::mbarrier_arrive(full + stage * 8);
-          n = next;
-        }
-      };
-      if constexpr (kForm == Form::both) {
-        sum_until(min(end, passage.ahead(kStages)));
-        carry_elsewhere();
+      while (n < end) {
+        const int stage = n % kStages;
+        const auto values = times.sum(p, left_at(n), lane);
+        const int next = after(n);
+        load(next);
+        sm90::mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
+        times.store(values, base + Layout::kTimes + stage * Layout::kTimesStage, lane);
+        sm90::mbarrier_arrive(full + stage * 8);
+        n = next;
       }
-      sum_until(end);
+    } else {
+      barriers_ready<kThreads>();
     }
     if (!stores) return;
-    OutputRows<T, Layout> out(p, u, warp - 1, lane);
+    OutputRows<T, Layout, kBulk> out(p, u, warp - 1, lane);
 #pragma unroll 1
     for (int n = 0; n < total - backward; ++n) out.store(p, base, n, backward + n, lane);
   } else {
@@ -130,7 +145,7 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
       if (n < total) times.load(p, passage.chunk(n), left_at(n), lane);
     };
     if (warp < kTurns) load(warp);
-    OutputRows<T, Layout> out(p, u, stores ? warp - 1 : u.pairs, lane);
+    OutputRows<T, Layout, kBulk> out(p, u, stores ? warp - 1 : u.pairs, lane);
     int turn = 0;
 #pragma unroll 1
     for (int n = 0; n < total + (kOutputs ? kStages : 0); ++n) {

@@ -10,14 +10,15 @@ namespace ssmprof::kernels::cuda::ssd_detail {
 /// What hangs on dt, per head and chunk: the factors 2^(cs[63] - cs'), cs, cs'.
 constexpr int kTimesFloats = 192, kTimesSums = 64, kTimesLogs = 128;
 
-template <int kWarpgroups, int kPanels, bool kOutputs, bool kGate>
+/// kRingGate: the gate comes through the ring, see kInRing.
+template <int kWarpgroups, int kPanels, bool kOutputs, bool kRingGate>
 struct HopperLayout {
-  static constexpr int kStages = kPanels <= 2 && !kGate ? 3 : 2;
+  static constexpr int kStages = kPanels <= 2 && !kRingGate ? 3 : 2;
   static constexpr int kX = 0;
   static constexpr int kB = kX + kWarpgroups * sm90::kPanelBytes;
   static constexpr int kC = kB + kPanels * sm90::kPanelBytes;
   static constexpr int kZ = kC + (kOutputs ? kPanels * sm90::kPanelBytes : 0);
-  static constexpr int kStage = kZ + (kGate ? kWarpgroups * sm90::kPanelBytes : 0);
+  static constexpr int kStage = kZ + (kRingGate ? kWarpgroups * sm90::kPanelBytes : 0);
   static constexpr int kState = kStages * kStage;
   static constexpr int kStateBytes = kOutputs ? kPanels * sm90::kPanelBytes : 0;  // one of two
   static constexpr int kTimes = kState + 2 * kWarpgroups * kStateBytes;
@@ -25,58 +26,78 @@ struct HopperLayout {
   static constexpr int kBarriers = kTimes + kStages * kTimesStage;
   static constexpr int kStateBarriers = kBarriers + 2 * kStages * 8;  // full[2], empty[2] per head
   static constexpr int kReadyBarriers =
-      kStateBarriers + kWarpgroups * 4 * 8;                             // outputs: 2 per head
-  static constexpr int kDecays = kReadyBarriers + kWarpgroups * 2 * 8;  // of the stretch, per head
-  static constexpr int kBytes = kDecays + kWarpgroups * 4;
+      kStateBarriers + kWarpgroups * 4 * 8;  // outputs: 2 per head
+  // Of the carry: the sums have come, or within one launch: those of this block are complete.
+  static constexpr int kCarryBarrier = kReadyBarriers + kWarpgroups * 2 * 8;
+  static constexpr int kRelayBarriers = kCarryBarrier + 8;  // per head and piece of a warp
+  static constexpr int kDecays = kRelayBarriers + kWarpgroups * kPanels * 64;  // and stretch
+  // With the gate: of the norm behind it, a factor per row of the state.
+  static constexpr int kWeights = kDecays + kWarpgroups * static_cast<int>(kSsdMaxStretches) * 4;
+  static constexpr int kBytes = kWeights + (kOutputs ? kWarpgroups * 64 * 4 : 0);
+};
+
+/// The gate goes straight from memory to the registers of the outputs' threads, which leaves the
+/// ring its third stage; only rows of odd alignment come through the ring.
+template <bool kBulk, bool kGate>
+inline constexpr bool kInRing = kGate && !kBulk;
+
+/// Threads and registers of a kernel: 128 threads feed, 128 per pair keep the state, 128 more per
+/// pair compute the outputs. The registers of the roles add up to those at entry.
+template <int kWarpgroups, int kPanels, bool kOutputs>
+struct Shape {
+  static constexpr int kThreads = 128 * (1 + kWarpgroups * (kOutputs ? 2 : 1));
+  static constexpr int kBlocks = !kOutputs && kPanels <= 2 ? 2 : 1;  // per multiprocessor
+  static constexpr int kProducer = kPanels > 2 || kOutputs ? 40 : 32;
+  static constexpr int kState = kPanels > 2 ? 232 : 104;
+  static constexpr int kOutput = kPanels > 2 ? 232 : 112;
 };
 
 /// Where a CTA works: a stretch of the time of two heads. A segment of the outputs is as long as
 /// `stretches` stretches of the states.
 struct HopperUnit {
-  std::int64_t sequence, batch;
+  int sequence, batch;
   std::int64_t start;  ///< token of the first chunk, within the batch row
-  int segment, chunk_begin, chunks;
-  int rows;                       ///< tokens from `start` to the end of the sequence
-  int tile, group, pair0, pairs;  ///< (head, row tile) pairs of this CTA within the group
+  int segment, chunks;
+  int rows;                 ///< tokens from `start` to the end of the sequence
+  int group, pair0, pairs;  ///< (head, row tile) pairs of this CTA within the group
 
   __device__ HopperUnit(const HopperParams& p, int warpgroups, bool outputs) {
-    const SsdArgs& a = p.args;
-    const auto tiles = static_cast<unsigned>(p.group_tiles * static_cast<int>(a.groups));
+    const HopperCut& c = p.cut;
     // Volatile, so that a second HopperUnit costs instructions and not registers.
-    unsigned x, y;
+    int x, y;
     asm volatile("mov.u32 %0, %%ctaid.x;\nmov.u32 %1, %%ctaid.y;" : "=r"(x), "=r"(y));
-    tile = static_cast<int>(x % tiles);
-    sequence = x / tiles;
-    group = tile / p.group_tiles;
-    const int per_group =
-        static_cast<int>(a.heads) / static_cast<int>(a.groups) * static_cast<int>(p.plan.row_tiles);
-    pair0 = tile % p.group_tiles * warpgroups;
-    pairs = min(warpgroups, per_group - pair0);
-    std::int64_t first = 0, length = a.length;
+    sequence = c.tiles.of(x);
+    const int tile = x - sequence * static_cast<int>(c.tiles.by);
+    group = c.group_tiles.of(tile);
+    pair0 = (tile - group * static_cast<int>(c.group_tiles.by)) * warpgroups;
+    pairs = min(warpgroups, c.group_pairs - pair0);
+    int all = c.chunks, length = c.length;
+    start = 0;
     batch = sequence;
-    if (a.sequences.starts) {
-      first = a.sequences.starts[sequence];
-      length = a.sequences.starts[sequence + 1] - first;
+    if (p.args.sequences.starts) {
+      start = p.args.sequences.starts[sequence];
+      length = static_cast<int>(p.args.sequences.starts[sequence + 1] - start);
+      all = (length + 63) / 64;
       batch = 0;
     }
-    const int all = static_cast<int>((length + kSsdChunk - 1) / kSsdChunk);
-    const int stretches = outputs ? 1 : static_cast<int>(p.plan.stretches);
-    const int per_segment = static_cast<int>(p.plan.chunks_per_segment);
-    const int per_stretch = (per_segment + stretches - 1) / stretches;
-    segment = static_cast<int>(y) / stretches;
-    const int skipped = static_cast<int>(y) % stretches * per_stretch;
-    chunk_begin = segment * per_segment + skipped;
-    chunks = all - chunk_begin;
-    if (p.plan.segments > 1) chunks = min(chunks, min(per_stretch, per_segment - skipped));
-    start = first + static_cast<std::int64_t>(chunk_begin) * kSsdChunk;
-    rows = static_cast<int>(length - static_cast<std::int64_t>(chunk_begin) * kSsdChunk);
+    segment = y;
+    int skipped = 0, most = c.segment_chunks;
+    if (!outputs) {
+      segment = c.stretches.of(y);
+      skipped = (y - segment * static_cast<int>(c.stretches.by)) * c.stretch_chunks;
+      most = min(c.stretch_chunks, most - skipped);
+    }
+    const int begin = segment * c.segment_chunks + skipped + (segment > 0 ? c.first_more : 0);
+    chunks = min(all - begin, most + (segment > 0 ? 0 : c.first_more));
+    start += begin * static_cast<int>(kSsdChunk);
+    rows = length - begin * static_cast<int>(kSsdChunk);
   }
   __device__ int head(const HopperParams& p, int w) const {
-    const int per_group = static_cast<int>(p.args.heads) / static_cast<int>(p.args.groups);
-    return group * per_group + (pair0 + w) / static_cast<int>(p.plan.row_tiles);
+    return group * p.cut.heads + p.cut.row_tiles.of(pair0 + w);
   }
   __device__ int row0(const HopperParams& p, int w) const {
-    return (pair0 + w) % static_cast<int>(p.plan.row_tiles) * 64;
+    const int pair = pair0 + w, by = static_cast<int>(p.cut.row_tiles.by);
+    return (pair - p.cut.row_tiles.of(pair) * by) * 64;
   }
 };
 
@@ -91,19 +112,17 @@ struct Passage {
   __device__ explicit Passage(const HopperParams& p, const HopperUnit& u) {
     const int chunks = max(u.chunks, 0);
     backward = kForm == Form::outputs ? 0 : chunks;
-    if (kForm == Form::both && u.segment + 1 == p.plan.segments) backward = 0;
+    if (kForm == Form::both && u.segment + 1 == p.cut.segments) backward = 0;
     total = kForm == Form::states ? chunks : backward + chunks;
   }
   __device__ int chunk(int n) const { return n < backward ? backward - 1 - n : n - backward; }
-  /// Up to here the ring is filled before the states are carried.
-  __device__ int ahead(int stages) const { return min(backward + stages, total); }
 };
 
-/// The part in the carry of threads that do not carry: the blocks of the cluster have left their
-/// states, then the states have been carried.
-__device__ __forceinline__ void carry_elsewhere() {
-  sm90::cluster_barrier();
-  sm90::cluster_barrier();
+/// The barrier of the block after its mbarriers' initialisation: the warp that initialises them
+/// goes on at once, and the others have something to do before.
+template <int kThreads>
+__device__ __forceinline__ void barriers_ready() {
+  sm90::group_barrier(8, kThreads);
 }
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail

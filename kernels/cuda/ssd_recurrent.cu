@@ -6,9 +6,7 @@ namespace {
 
 using namespace ssd_detail;
 
-constexpr int kWarps = 8;
 constexpr int kRowsPerWarp = 4;
-constexpr int kRows = kWarps * kRowsPerWarp;
 constexpr int kTokens = 16;  // staged at a time
 
 struct Params {
@@ -16,15 +14,21 @@ struct Params {
   DtTransform dt;
 };
 
+/// Warps of a block: with the norm it has all rows of a sum of squares.
+template <bool kNorm>
+inline constexpr int kWarpsOf = kNorm ? kSsdPartRows / kRowsPerWarp : 8;
+
 /// K states per lane: lane l owns the states l, l + 32, ...
-template <typename T, int K>
-__global__ void __launch_bounds__(kWarps * 32) ssd_recurrent_kernel(const Params prm) {
+template <typename T, int K, bool kNorm>
+__global__ void __launch_bounds__(kWarpsOf<kNorm> * 32) ssd_recurrent_kernel(const Params prm) {
+  constexpr int kWarps = kWarpsOf<kNorm>, kRows = kWarps * kRowsPerWarp;
   __shared__ float sb[kTokens][K * 32];
   __shared__ float sc[kTokens][K * 32];
   __shared__ float sx[kTokens][kRows];
   __shared__ float sy[kTokens][kRows];
   __shared__ float sdt[kTokens];
   __shared__ float sem[kTokens];
+  __shared__ float squares[kTokens][2];
   const SsdArgs& a = prm.args;
   const int tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
   const int head = blockIdx.y;
@@ -46,6 +50,7 @@ __global__ void __launch_bounds__(kWarps * 32) ssd_recurrent_kernel(const Params
   const T* dt = static_cast<const T*>(a.dt.data) + batch * a.dt.batch_stride + head;
   const T* z = static_cast<const T*>(a.z.data);
   if (z) z += batch * a.z.batch_stride + column;
+  const T* weight = static_cast<const T*>(a.norm_weight) + column;
   T* out = static_cast<T*>(a.out.data) + batch * a.out.batch_stride + column;
   const float decay = a.a[head];
   const float skip = a.d ? a.d[head] : 0.0F;
@@ -104,16 +109,30 @@ __global__ void __launch_bounds__(kWarps * 32) ssd_recurrent_kernel(const Params
     __syncthreads();
     for (int i = tid; i < tokens * kRows; i += kWarps * 32) {
       const int t = i / kRows, p = i % kRows;
-      if (p >= rows) continue;
       const std::int64_t row = first + t0 + t;
-      float v = fmaf(skip, sx[t][p], sy[t][p]);
-      if (z) {
-        const float g = to_float(z[row * a.z.row_stride + p]);
-        v *= g / (1.0F + expf(-g));
+      float v = 0.0F;
+      if (p < rows) {
+        v = fmaf(skip, sx[t][p], sy[t][p]);
+        if (z) {
+          const float g = to_float(z[row * a.z.row_stride + p]);
+          v *= g / (1.0F + expf(-g));
+        }
+        const float factor = kNorm ? to_float(weight[p]) : 1.0F;
+        out[row * a.out.row_stride + p] = from_float<T>(v * factor);
       }
-      out[row * a.out.row_stride + p] = from_float<T>(v);
+      if constexpr (kNorm) {  // a warp has half of a token's rows
+        v *= v;
+#pragma unroll
+        for (int o = 16; o > 0; o /= 2) v += __shfl_xor_sync(0xffffffffU, v, o);
+        if (lane == 0) squares[t][p / 32] = v;
+      }
     }
     __syncthreads();
+    if (kNorm && tid < tokens) {
+      const std::int64_t row = batch * a.length + first + t0 + tid;
+      a.squares[(row * a.heads + head) * gridDim.x + blockIdx.x] =
+          squares[tid][0] + squares[tid][1];
+    }
   }
   if (a.final_state) {
 #pragma unroll
@@ -129,8 +148,9 @@ __global__ void __launch_bounds__(kWarps * 32) ssd_recurrent_kernel(const Params
   }
 }
 
-template <typename T, int K>
+template <typename T, int K, bool kNorm>
 void launch(const SsdArgs& args, cudaStream_t stream) {
+  constexpr int kWarps = kWarpsOf<kNorm>, kRows = kWarps * kRowsPerWarp;
   const Params prm{args, {args.dt_softplus, args.dt_min, args.dt_max}};
   const std::int64_t units = args.sequences ? args.sequences.count : args.batch;
   // grid.z holds 65535 units at most: larger batches take several launches.
@@ -146,12 +166,13 @@ void launch(const SsdArgs& args, cudaStream_t stream) {
       };
       move(p.args.x), move(p.args.b), move(p.args.c), move(p.args.dt), move(p.args.z);
       p.args.out.data = static_cast<T*>(args.out.data) + u * args.out.batch_stride;
+      if (kNorm) p.args.squares += u * args.length * ssd_parts(args.heads, args.head_dim);
     }
     if (p.args.initial_state) p.args.initial_state += state;
     if (p.args.final_state) p.args.final_state += state;
     const dim3 grid(static_cast<unsigned>((args.head_dim + kRows - 1) / kRows),
                     static_cast<unsigned>(args.heads), static_cast<unsigned>(n));
-    ssd_recurrent_kernel<T, K><<<grid, kWarps * 32, 0, stream>>>(p);
+    ssd_recurrent_kernel<T, K, kNorm><<<grid, kWarps * 32, 0, stream>>>(p);
     check_launch("ssd_recurrent");
   }
 }
@@ -160,12 +181,16 @@ void launch(const SsdArgs& args, cudaStream_t stream) {
 
 void ssd_recurrent(const SsdArgs& args, void* stream) {
   const auto s = static_cast<cudaStream_t>(stream);
+  const auto run = [&]<typename T, bool kNorm>(T) {
+    if (args.state <= 32) return launch<T, 1, kNorm>(args, s);
+    if (args.state <= 64) return launch<T, 2, kNorm>(args, s);
+    if (args.state <= 128) return launch<T, 4, kNorm>(args, s);
+    launch<T, 8, kNorm>(args, s);
+  };
   for_dtype(args.dtype, [&](auto t) {
     using T = decltype(t);
-    if (args.state <= 32) return launch<T, 1>(args, s);
-    if (args.state <= 64) return launch<T, 2>(args, s);
-    if (args.state <= 128) return launch<T, 4>(args, s);
-    launch<T, 8>(args, s);
+    if (args.norm_weight) return run.template operator()<T, true>(t);
+    run.template operator()<T, false>(t);
   });
 }
 

@@ -104,6 +104,7 @@ struct SsdShape {
   std::int64_t batch = 1, length = 1, heads = 1, head_dim = 64, groups = 1, state = 128;
   std::int64_t chunk = 0;
   bool gate = false, d = true, bias = true, softplus = true, initial = false, final = true;
+  bool norm = false;  ///< with the gate
   float dt_min = 0.0F, dt_max = std::numeric_limits<float>::infinity();
   std::int64_t gap = 0;
   std::vector<std::int64_t> starts;
@@ -112,7 +113,7 @@ struct SsdShape {
 struct SsdCase {
   SsdShape shape;
   RowArray x, b, c, dt, z, out;
-  Array a, d, dt_bias, initial_state, final_state, starts;
+  Array a, d, dt_bias, initial_state, final_state, starts, norm_weight, squares;
 
   explicit SsdCase(const SsdShape& s, std::uint64_t seed = 1) : shape(s) {
     Random random(seed);
@@ -140,6 +141,9 @@ struct SsdCase {
     if (s.initial) initial_state = Array(DType::f32, states).fill(normal);
     if (s.final) final_state = Array(DType::f32, states);
     starts = starts_array(s.starts);
+    if (!s.norm) return;
+    norm_weight = Array(s.dtype, s.heads * s.head_dim).fill(normal);
+    squares = Array(DType::f32, s.batch * s.length * ssd_parts(s.heads, s.head_dim));
   }
 
   template <typename Place>
@@ -164,6 +168,8 @@ struct SsdCase {
     r.dt_softplus = shape.softplus;
     r.dt_min = shape.dt_min;
     r.dt_max = shape.dt_max;
+    r.norm_weight = place(norm_weight);
+    r.squares = static_cast<float*>(place(squares));
     r.initial_state = static_cast<const float*>(place(initial_state));
     r.final_state = static_cast<float*>(place(final_state));
     r.out = out.view(place(out.array));

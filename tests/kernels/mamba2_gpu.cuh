@@ -164,6 +164,22 @@ static __global__ void reference_kernel(SsdArgs a, double* out, double* final_st
   }
 }
 
+/// What ssd() leaves with norm_weight, from its outputs without: they receive the weight. A thread
+/// per sum of squares; `parts` of a head.
+static __global__ void weigh_kernel(SsdArgs a, std::int64_t parts, double* out, double* squares) {
+  const std::int64_t sums = a.batch * a.length * a.heads * parts;
+  const std::int64_t i = blockIdx.x * static_cast<std::int64_t>(blockDim.x) + threadIdx.x;
+  if (i >= sums) return;
+  const std::int64_t row = i / parts, first = i % parts * kSsdPartRows;
+  double sum = 0;
+  for (std::int64_t p = first; p < a.head_dim && p < first + kSsdPartRows; ++p) {
+    double& y = out[row * a.head_dim + p];
+    sum += y * y;
+    y *= get(a.norm_weight, a.dtype, row % a.heads * a.head_dim + p);
+  }
+  squares[i] = sum;
+}
+
 /// Sums of squares (difference, reference) of one row block; NaN never passes.
 static __global__ void error_kernel(const void* v, DType t, std::int64_t row_stride,
                                     const double* ref, std::int64_t columns, std::int64_t rows,
@@ -198,6 +214,7 @@ inline double relative_error(const void* v, DType t, std::int64_t row_stride, co
 struct SsdCase {
   DType dtype = DType::bf16;
   std::int64_t batch = 1, length = 64, heads = 2, head_dim = 64, groups = 1, state = 128;
+  bool norm = false;  ///< with the gate
   bool gate = false, skip = true, bias = true, initial = false, softplus = true;
   double a_lo = -16, a_hi = -1, dt_lo = -6, dt_hi = -2;  ///< A, and dt before bias and softplus
   float dt_min = 0.0F, dt_max = INFINITY;
@@ -240,7 +257,12 @@ class SsdProblem {
     args.x = rows_at(conv_, 0, conv_row_);
     args.b = rows_at(conv_, di, conv_row_);
     args.c = rows_at(conv_, di + gn, conv_row_);
-    if (c.gate) args.z = rows_at(proj_, 0, proj_row_);
+    if (c.gate || c.norm) args.z = rows_at(proj_, 0, proj_row_);
+    if (c.norm) {
+      weight_ = random(c.dtype, di, c.seed + 6, 0.5, 1.5);
+      squares_ = Buffer(rows * ssd_parts(c.heads, c.head_dim) * 4);
+      args.norm_weight = weight_.get(), args.squares = squares_.floats();
+    }
     args.dt = rows_at(proj_, di, proj_row_);
     args.a = a_.floats();
     if (c.skip) args.d = d_.floats();
@@ -260,12 +282,13 @@ class SsdProblem {
   void poison() const {
     out_.poison();
     final_.poison();
+    squares_.poison();
     workspace_.poison();
   }
   void run() const { ssd(args, launch); }
 
   struct Errors {
-    double out, state;
+    double out, state, squares;
   };
   /// Poisons, runs, compares with the fp64 recurrence.
   Errors check() const {
@@ -281,12 +304,25 @@ class SsdProblem {
     reference_kernel<<<dim3(shape.head_dim, shape.heads, units_), 32>>>(
         args, static_cast<double*>(ref.get()), static_cast<double*>(ref_state.get()));
     cuda_ok(cudaGetLastError());
+    double squares = 0;
+    if (shape.norm) {
+      const std::int64_t parts = ssd_parts(shape.heads, shape.head_dim);
+      Buffer sums(rows * parts * 8);
+      weigh_kernel<<<static_cast<unsigned>((rows * parts + 255) / 256), 256>>>(
+          args, parts / shape.heads, static_cast<double*>(ref.get()),
+          static_cast<double*>(sums.get()));
+      cuda_ok(cudaGetLastError());
+      squares = relative_error(squares_.get(), DType::f32, parts, static_cast<double*>(sums.get()),
+                               parts, rows);
+    }
     return {relative_error(out_.get(), shape.dtype, di, static_cast<double*>(ref.get()), di, rows),
             relative_error(final_.get(), DType::f32, shape.state,
-                           static_cast<double*>(ref_state.get()), shape.state, units_ * di)};
+                           static_cast<double*>(ref_state.get()), shape.state, units_ * di),
+            squares};
   }
   const Buffer& out() const { return out_; }
   const Buffer& final_state() const { return final_; }
+  const Buffer& squares() const { return squares_; }
 
   SsdCase shape;
   SsdArgs args;
@@ -294,7 +330,8 @@ class SsdProblem {
 
  private:
   std::int64_t conv_row_, proj_row_, units_;
-  Buffer conv_, proj_, a_, d_, bias_, initial_, final_, out_, starts_, workspace_;
+  Buffer conv_, proj_, a_, d_, bias_, initial_, final_, out_, starts_, workspace_, weight_,
+      squares_;
 };
 
 }  // namespace mamba2_gpu

@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "kernels/causal_conv1d.hpp"
@@ -167,6 +168,20 @@ inline Result ssd(const SsdArgs& a) {
   return r;
 }
 
+/// What ssd() leaves with norm_weight, from its outputs without: they receive the weight.
+inline std::vector<double> weigh(const SsdArgs& a, std::vector<double>& out) {
+  std::vector<double> squares;
+  for (std::int64_t row = 0; row < a.batch * a.length * a.heads; ++row) {
+    for (std::int64_t p = 0; p < a.head_dim; ++p) {
+      if (p % kSsdPartRows == 0) squares.push_back(0.0);
+      double& y = out[static_cast<std::size_t>(row * a.head_dim + p)];
+      squares.back() += y * y;
+      y *= value(a.dtype, a.norm_weight, row % a.heads * a.head_dim + p);
+    }
+  }
+  return squares;
+}
+
 /// Reads ssm_state as the state before the step.
 inline Result ssd_state_update(const SsdStateUpdateArgs& a) {
   Result r;
@@ -241,10 +256,15 @@ inline Result gate(const GateArgs& a) {
 inline Result rms_norm(const RmsNormArgs& a) {
   Result r;
   for (std::int64_t t = 0; t < a.tokens; ++t) {
-    double squares = 0.0;
+    double scale = 1.0, squares = 0.0;
+    if (const RowScale& given = a.x_scale; given.squares != nullptr) {
+      const float* parts = given.squares + t * given.row_stride;
+      const double sum = std::accumulate(parts, parts + given.parts, 0.0);
+      scale = 1.0 / std::sqrt(sum / static_cast<double>(given.channels) + given.eps);
+    }
     const auto first = static_cast<std::ptrdiff_t>(r.state.size());
     for (std::int64_t c = 0; c < a.channels; ++c) {
-      double s = value(a.x_dtype, a.x, 0, t, c);
+      double s = value(a.x_dtype, a.x, 0, t, c) * scale;
       if (a.residual) s += value(a.residual_dtype, a.residual, 0, t, c);
       r.state.push_back(s);
       squares += s * s;

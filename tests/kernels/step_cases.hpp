@@ -134,12 +134,13 @@ struct NormShape {
   std::int64_t tokens = 1, channels = 1;
   bool residual = false, residual_out = false;
   std::int64_t gap = 0;
+  std::int64_t parts = 0;  ///< of the sums of squares that x is to be scaled by; 0: none
 };
 
 struct NormCase {
   NormShape shape;
   RowArray x, residual, residual_out, out;
-  Array weight;
+  Array weight, squares;
 
   explicit NormCase(const NormShape& s, std::uint64_t seed = 1) : shape(s) {
     Random random(seed);
@@ -153,6 +154,10 @@ struct NormCase {
     }
     out = RowArray(s.dtype, 1, s.tokens, s.channels, s.gap, 0, s.gap);
     weight = Array(s.dtype, s.channels).fill([&](auto) { return random.normal(1.0, 0.2); });
+    if (s.parts == 0) return;
+    squares = Array(DType::f32, s.tokens * (s.parts + 2)).fill([&](auto) {
+      return random.uniform(1.0, 9.0);
+    });
   }
 
   template <typename Place>
@@ -164,6 +169,10 @@ struct NormCase {
     r.tokens = shape.tokens;
     r.channels = shape.channels;
     r.x = x.view(place(x.array));
+    if (shape.parts > 0) {
+      r.x_scale = {static_cast<const float*>(place(squares)), shape.parts + 2, shape.parts, 48,
+                   0.5F};
+    }
     r.residual = residual.view(place(residual.array));
     r.residual_out = residual_out.view(place(residual_out.array));
     r.weight = place(weight);

@@ -164,14 +164,15 @@ TEST_CASE("the GPU norm equals fp64, with and without residual") {
   for (const DType dtype : {DType::f32, DType::f16, DType::bf16})
     for (const DType residual : {DType::f32, dtype})
       for (const std::int64_t channels : {1, 63, 768, 5120, 9000})
-        for (const bool given : {false, true}) {
+        for (const int given : {0, 1, 2}) {  // a residual, and a scale of what is added
           NormCase test({.dtype = dtype,
                          .x_dtype = dtype,
                          .residual_dtype = residual,
                          .tokens = 5,
                          .channels = channels,
-                         .residual = given,
-                         .residual_out = true});
+                         .residual = given > 0,
+                         .residual_out = true,
+                         .parts = given > 1 ? 80 : 0});
           const auto expected = reference::rms_norm(test.args(host_place));
           Placed place;
           rms_norm(test.args(std::ref(place)), on_gpu());

@@ -25,13 +25,16 @@ void require_close(const SsdCase& c, double out, double state) {
   const auto e = p.check();
   CHECK(e.out <= out);
   CHECK(e.state <= state);
+  CHECK(e.squares <= out);
   const auto first = p.out().host<std::uint32_t>();
   const auto first_state = p.final_state().host<std::uint32_t>();
+  const auto first_squares = p.squares().host<std::uint32_t>();
   p.poison();
   p.run();
   cuda_ok(cudaDeviceSynchronize());
   CHECK(first == p.out().host<std::uint32_t>());
   CHECK(first_state == p.final_state().host<std::uint32_t>());
+  CHECK(first_squares == p.squares().host<std::uint32_t>());
 }
 
 }  // namespace
@@ -62,10 +65,69 @@ TEST_CASE("the CUDA SSD takes any groups and any alignment") {
   require_close(c, kBf16, kBf16);
 }
 
+TEST_CASE("the CUDA SSD weighs for a norm at any length and head size") {
+  SsdCase c = shape(2, GENERATE(1, 63, 65, 1000), 6, GENERATE(12, 64, 80, 128), 2, 128);
+  c.norm = c.initial = true;
+  c.pad = GENERATE(0, 4, 3);
+  require_close(c, kBf16, kBf16);
+}
+
+TEST_CASE("the CUDA SSD weighs for a norm at any state size and element type") {
+  SsdCase c = shape(1, GENERATE(129, 2048), 24, 64, 1, GENERATE(16, 38, 128, 256));
+  c.norm = c.initial = true;
+  require_close(c, kBf16, kBf16);
+  c.dtype = DType::f16;
+  require_close(c, kF16, kF16);
+  c.dtype = DType::f32;
+  require_close(c, kF32, kF32);
+}
+
+TEST_CASE("the CUDA SSD weighs for a norm in packed sequences and one head of odd size") {
+  SsdCase c = shape(1, 1000, 4, 64, 1, 128);
+  c.norm = c.initial = true;
+  c.starts = {0, 1, 1, 65, 130, 400, 1000};
+  require_close(c, kBf16, kBf16);
+  c.dtype = DType::f32;
+  require_close(c, kF32, kF32);
+  c = shape(2, 300, 1, GENERATE(7, 20, 66), 1, 64);
+  c.norm = true;
+  require_close(c, kBf16, kBf16);
+}
+
+TEST_CASE("the CUDA SSD leaves the sums that its gated outputs have without a norm") {
+  if (!has_device()) return;
+  SsdCase c = shape(2, 700, 6, 64, 1, 128);
+  c.gate = true;
+  SsdProblem gated(c);
+  c.norm = true;
+  SsdProblem weighed(c);
+  gated.run(), weighed.run();
+  cuda_ok(cudaDeviceSynchronize());
+  const auto rows = gated.out().host<std::uint16_t>();
+  const auto squares = weighed.squares().host<float>();
+  REQUIRE(rows.size() == squares.size() * 64);
+  for (std::size_t i = 0; i < squares.size(); ++i) {
+    double sum = 0;
+    for (std::size_t k = 0; k < 64; ++k) {
+      const std::uint32_t bits = static_cast<std::uint32_t>(rows[i * 64 + k]) << 16;
+      float v;
+      std::memcpy(&v, &bits, 4);
+      sum += static_cast<double>(v) * v;
+    }
+    if (std::abs(squares[i] - sum) > 0.008 * sum) FAIL("sum " << i << ": " << squares[i]);
+  }
+}
+
 TEST_CASE("the CUDA SSD over many chunks with few stages in flight") {
   SsdCase c = shape(3, 4100, 24, 64, 1, GENERATE(128, 256));
   c.gate = GENERATE(false, true);
   c.initial = true;
+  require_close(c, kBf16, kBf16);
+}
+
+TEST_CASE("the CUDA SSD over two segments, of which one block alone computes the state") {
+  SsdCase c = shape(1, 100, 2, 64, 1, GENERATE(128, 256));
+  c.gate = c.initial = GENERATE(false, true);
   require_close(c, kBf16, kBf16);
 }
 

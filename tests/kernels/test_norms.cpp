@@ -58,6 +58,31 @@ TEST_CASE("RMS norm mixes element types") {
   }
 }
 
+TEST_CASE("RMS norm applies a scale that was left to it") {
+  for (const auto isa : supported_isas()) {
+    const WithIsa with(isa);
+    for (const bool residual : {false, true}) {
+      NormCase test({.x_dtype = DType::bf16,
+                     .tokens = 5,
+                     .channels = 77,
+                     .residual = residual,
+                     .residual_out = true,
+                     .parts = 7});
+      RmsNormArgs args = test.args(host_place);
+      args.eps = 0.25F;
+      const reference::Result expected = reference::rms_norm(args);
+      rms_norm(args, on_cpu(2));
+      CHECK(error_of(expected.out, test.out) <= rounding_tolerance(DType::f32));
+      CHECK(error_of(expected.state, test.residual_out) <= rounding_tolerance(DType::f32));
+      const Cost scaled = cost_of(args);
+      args.x_scale = {};
+      const Cost plain = cost_of(args);
+      CHECK(scaled.flops == plain.flops + 5 * 77);
+      CHECK(scaled.bytes() == plain.bytes() + 4 * 5 * 7);
+    }
+  }
+}
+
 TEST_CASE("RMS norm may write over its input and its residual") {
   NormCase apart({.tokens = 6, .channels = 50, .residual = true, .residual_out = true});
   NormCase inside({.tokens = 6, .channels = 50, .residual = true});

@@ -10,7 +10,9 @@ namespace {
 void check_against_reference(const SsdShape& shape, int threads = 1) {
   SsdCase test(shape);
   const SsdArgs args = test.args(host_place);
-  const reference::Result expected = reference::ssd(args);
+  reference::Result expected = reference::ssd(args);
+  std::vector<double> squares;
+  if (shape.norm) squares = reference::weigh(args, expected.out);
   ssd(args, on_cpu(threads));
   INFO("dtype " << name_of(shape.dtype) << " L " << shape.length << " H " << shape.heads << " P "
                 << shape.head_dim << " G " << shape.groups << " N " << shape.state << " Q "
@@ -18,6 +20,7 @@ void check_against_reference(const SsdShape& shape, int threads = 1) {
   CHECK(error_of(expected.out, test.out) <= rounding_tolerance(shape.dtype));
   CHECK(test.out.gaps_untouched());
   if (shape.final) CHECK(error_of(expected.state, test.final_state) <= 1e-5);
+  if (shape.norm) CHECK(error_of(squares, test.squares) <= 1e-5);
 }
 
 }  // namespace
@@ -112,6 +115,31 @@ TEST_CASE("SSD options") {
     shape.final = false;
   }
   check_against_reference(shape);
+}
+
+TEST_CASE("SSD weighs for a norm and leaves its sums of squares") {
+  for (const auto isa : supported_isas()) {
+    const WithIsa with(isa);
+    for (const std::int64_t dim : {5, 64, 65, 100, 128}) {
+      for (const DType dtype : {DType::f32, DType::bf16}) {
+        check_against_reference({.dtype = dtype,
+                                 .batch = 2,
+                                 .length = 97,
+                                 .heads = 6,
+                                 .head_dim = dim,
+                                 .groups = 2,
+                                 .state = 20,
+                                 .gate = true,
+                                 .initial = true,
+                                 .norm = true,
+                                 .gap = 3});
+      }
+    }
+  }
+  SsdShape packed{.length = 230, .heads = 2, .head_dim = 70, .state = 20, .gate = true};
+  packed.norm = true;
+  packed.starts = {0, 1, 65, 65, 192, 230};
+  check_against_reference(packed, 2);
 }
 
 TEST_CASE("SSD over variable-length sequences equals separate runs") {
@@ -248,6 +276,15 @@ TEST_CASE("SSD refuses bad arguments by name") {
   SECTION("a") {
     args.a = nullptr, name = "a";
   }
+  SECTION("squares") {
+    args.z = args.x, args.norm_weight = args.x.data, name = "squares";
+  }
+  SECTION("norm_weight") {
+    args.z = args.x, args.squares = args.final_state, name = "norm_weight";
+  }
+  SECTION("z") {
+    args.norm_weight = args.x.data, args.squares = args.final_state, name = "z";
+  }
   SECTION("dt_min") {
     args.dt_min = 2.0F, args.dt_max = 1.0F, name = "dt_min";
   }
@@ -272,6 +309,15 @@ TEST_CASE("SSD costs are the stated formulas") {
   CHECK(recurrent_cost_of(args).flops == 5 * 20 * 20 * 3);
   CHECK(ssd_chunk(args, on_cpu()) == 4);
   CHECK(ssd_workspace(args, on_cpu()) == 0);
+  args.z = args.x;
+  const Cost gated = cost_of(args);
+  args.norm_weight = args.x.data;
+  const Cost weighed = cost_of(args);
+  CHECK(weighed.flops == gated.flops + 3 * 20 * 20);
+  CHECK(weighed.transcendentals == gated.transcendentals);
+  CHECK(weighed.bytes_read == gated.bytes_read + 4 * 20);
+  CHECK(weighed.bytes_written == gated.bytes_written + 4 * 20 * 4);
+  args.z = {}, args.norm_weight = nullptr;
   args.chunk = 0;
   CHECK_THROWS_AS(cost_of(args), std::invalid_argument);
   CHECK(recurrent_cost_of(args).flops == 5 * 20 * 20 * 3);

@@ -56,6 +56,33 @@ TEST_CASE("native kernels are within their limits of fp64", "[torch]") {
   CHECK(errors.size() > 20);
 }
 
+TEST_CASE("a gated norm inside the ssd is within the limits of fp64", "[torch]") {
+  if (models_cannot_run()) return;
+  const auto dtype = GENERATE(DType::f32, DType::bf16);
+  ModelConfig config = hosted_config(Family::mamba2);
+  config.use_bias = false, config.norm_group_size = config.d_inner;
+  ExecutionSpec spec = spec_of(Backend::native, dtype);
+  spec.fusion = true;
+  const auto check = [&](PlantedError planted) {
+    return component_errors(loud_checkpoint(config), spec,
+                            random_tokens(3, 90, config.vocab_size, 21), planted);
+  };
+  const auto errors = check(PlantedError::none);
+  Names found;
+  for (const auto& e : errors) {
+    INFO(described(e));
+    CHECK(e.good());
+    found.insert(std::string(name_of(e.component)) + ' ' + e.what + ' ' + e.stage);
+  }
+  CHECK(found.count("ssd squares prefill") == 1);
+  CHECK(found.count("ssd squares continue") == 1);
+  CHECK(found.count("gated_norm output prefill") == 0);
+  CHECK(found.count("gated_norm output decode") == 1);
+  const Names wrong = failing(check(PlantedError::skip));
+  CHECK(wrong.count("ssd output prefill") == 1);
+  CHECK(wrong.count("ssd squares prefill") == 1);
+}
+
 TEST_CASE("every component, result and stage is held against fp64", "[torch]") {
   if (models_cannot_run()) return;
   const auto family = GENERATE(Family::mamba1, Family::mamba2);

@@ -58,6 +58,49 @@ TEST_CASE("decode steps fuse where the kernels can") {
   CHECK(step_fusion(pruned, fused_step(1)) == StepFusion::layer);
 }
 
+TEST_CASE("a prefill leaves the gated norm to the ssd where it can") {
+  ExecutionSpec spec = fused_step(2);
+  spec.mode = Mode::prefill, spec.length = 64;
+  const ModelConfig config = preset("mamba2-130m");
+  CHECK(prefill_norm_fused(config, spec));
+  CHECK_FALSE(prefill_norm_fused(preset("mamba-130m"), spec));
+  const auto refuses = [&](auto&& change) {
+    ModelConfig other = config;
+    ExecutionSpec how = spec;
+    change(other, how);
+    return !prefill_norm_fused(other, how);
+  };
+  CHECK(refuses([](ModelConfig&, ExecutionSpec& s) { s.fusion = false; }));
+  CHECK(refuses([](ModelConfig&, ExecutionSpec& s) { s.backend = Backend::torch; }));
+  CHECK(refuses([](ModelConfig&, ExecutionSpec& s) { s.dtype = DType::f16; }));
+  CHECK(refuses([](ModelConfig& c, ExecutionSpec&) { c.use_bias = true; }));
+  CHECK(refuses([](ModelConfig& c, ExecutionSpec&) { c.norm_group_size = c.d_inner / 2; }));
+
+  using Includes = std::vector<Component>;
+  const auto ranges = plan_ranges(config, spec);
+  REQUIRE(ranges.size() == 4 + 24 * 6);
+  CHECK(find(ranges, "layer.07/ssd").includes == Includes{Component::gated_norm});
+  CHECK(find(ranges, "layer.07/norm").includes == Includes{Component::residual});
+  ExecutionSpec apart = spec;
+  apart.fusion = false;
+  const auto whole = plan_ranges(config, apart);
+  REQUIRE(whole.size() == 4 + 24 * 8);
+  const auto cost = [](const std::vector<RangeSpec>& all, const std::string& id) {
+    return find(all, id).cost;
+  };
+  // T=128, D=768, Di=1536, 24 sums per token: y is neither written nor read again.
+  const std::uint64_t y = 128ULL * 1536 * 2, sums = 128ULL * 24 * 4;
+  const auto fused = cost(ranges, "layer.07/ssd");
+  const auto parts = cost(whole, "layer.07/ssd") + cost(whole, "layer.07/gated_norm");
+  CHECK(fused.bytes_read == parts.bytes_read - y);
+  CHECK(fused.bytes_written == parts.bytes_written - y + sums);
+  CHECK(fused.flops == parts.flops - 128ULL * 1536);  // the scale
+  CHECK(cost(ranges, "layer.00/norm") == cost(whole, "layer.00/norm"));
+  CHECK(cost(ranges, "layer.07/norm").bytes_read == 128ULL * 768 * 6 + 768 * 2 + sums);
+  CHECK(cost(ranges, "layer.07/norm").flops == 6ULL * 128 * 768);
+  CHECK(cost(ranges, "norm").bytes_read == 2ULL * 768 * 6 + 768 * 2 + 2ULL * 24 * 4);
+}
+
 TEST_CASE("the ranges of fused decode steps say what they include") {
   const auto mamba1 = plan_ranges(preset("mamba-130m"), fused_step(2));
   REQUIRE(mamba1.size() == 3 + 24 * 5);

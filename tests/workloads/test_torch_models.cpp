@@ -1,6 +1,7 @@
 // The LibTorch-hosted models: both backends against each other, decode against prefill, dtypes.
 #include <algorithm>
 
+#include "workloads/plan.hpp"
 #include "workloads/torch/continuation.hpp"
 
 #include "tests/catch.hpp"
@@ -45,6 +46,38 @@ TEST_CASE("a pass that continues equals one prefill", "[torch]") {
   // Several tokens at once, fewer than the convolution is wide, one, and across a chunk.
   CHECK(relative_error(continued_logits(*model, tokens, {5, 2, 1, 29, 4}), whole) < 1e-5);
   CHECK(relative_error(continued_logits(*model, tokens, {2, 39}), whole) < 1e-5);
+}
+
+TEST_CASE("a prefill with the gated norm in the ssd computes what one without does", "[torch]") {
+  if (models_cannot_run()) return;
+  const bool residual_in_fp32 = GENERATE(true, false);
+  const auto dtype = GENERATE(DType::f32, DType::bf16);
+  const auto length = GENERATE(1, 70);
+  ModelConfig config = hosted_config(Family::mamba2);
+  config.use_bias = false, config.norm_group_size = config.d_inner;
+  config.residual_in_fp32 = residual_in_fp32;
+  const auto checkpoint = loud_checkpoint(config);
+  ExecutionSpec spec = spec_of(Backend::native, dtype);
+  const auto apart = make_model(checkpoint, spec);
+  spec.fusion = true;
+  REQUIRE(prefill_norm_fused(config, spec));
+  const auto fused = make_model(checkpoint, spec);
+  const TokenBatch tokens = random_tokens(3, length, config.vocab_size, 5);
+  const auto exact = make_model(checkpoint, spec_of(Backend::torch))->prefill_logits(tokens);
+  const auto near = [&](const LogitsTable& got, const LogitsTable& reference) {
+    const double error = relative_error(got, exact);
+    CHECK(error < (dtype == DType::f32 ? 1e-5 : 1.25 * relative_error(reference, exact) + 1e-3));
+  };
+  near(fused->prefill_logits(tokens), apart->prefill_logits(tokens));
+  if (length == 1) return;
+  // From states, over a step, and with the last position's norm alone.
+  const std::vector<std::int64_t> pieces = {30, 2, 1, 37};
+  near(continued_logits(*fused, tokens, pieces), continued_logits(*apart, tokens, pieces));
+  if (dtype == DType::bf16) return;
+  spec.batch = 3, spec.length = length;
+  const auto first = fused->prepare(spec, tokens, 0)->run_to_token();
+  spec.logits = Logits::all;
+  CHECK(fused->prepare(spec, tokens, 0)->run_to_token() == first);
 }
 
 TEST_CASE("a forgotten state would be noticed", "[torch]") {

@@ -37,11 +37,11 @@ at::ScalarType coarser(at::ScalarType a, at::ScalarType b) {
   return limit_of_type(a) >= limit_of_type(b) ? a : b;
 }
 
-/// The SSD of several tokens on a GPU forms its states in matrix units, whose operands (x·Δ times
-/// its decay) have the type of x; everywhere else states are sums in fp32, rounded when stored.
-at::ScalarType type_of_state(const SsdCall& call) {
-  const at::ScalarType stored = call.state.scalar_type();
-  return call.x.is_cuda() ? coarser(call.x.scalar_type(), stored) : stored;
+/// The SSD of several tokens on a GPU forms its sums (states, outputs) in matrix units, whose
+/// operands (such as x·Δ times its decay) have the type of x; everywhere else all is fp32, rounded
+/// when stored.
+at::ScalarType type_of_operands(const SsdCall& call) {
+  return call.x.is_cuda() ? call.x.scalar_type() : at::kFloat;
 }
 
 /// How far an error goes into its limit; without a limit the error itself.
@@ -143,18 +143,23 @@ at::Tensor CheckedOps::scan_step(const ScanCall& call) {
   return with_state(call, exact::scan(call), &Ops::scan_step, call.state.scalar_type());
 }
 at::Tensor CheckedOps::ssd(const SsdCall& call) {
-  return with_state(call, exact::ssd(call), &Ops::ssd, type_of_state(call));
+  return checked_ssd(call, &Ops::ssd, type_of_operands(call));
 }
 at::Tensor CheckedOps::ssd_step(const SsdCall& call) {
+  return checked_ssd(call, &Ops::ssd_step, at::kFloat);
+}
+
+at::Tensor CheckedOps::checked_ssd(const SsdCall& call,
+                                   at::Tensor (Ops::*operation)(const SsdCall&),
+                                   at::ScalarType sums_type) {
   exact::Result expected = exact::ssd(call);
-  if (!call.norm_weight.defined()) {
-    return with_state(call, expected, &Ops::ssd_step, call.state.scalar_type());
-  }
+  const at::ScalarType state_type = coarser(sums_type, call.state.scalar_type());
+  if (!call.norm_weight.defined()) return with_state(call, expected, operation, state_type);
   const at::Tensor gated = exact::gate(expected.out, call.z);
   expected.out = gated * call.norm_weight.to(at::kDouble);
-  at::Tensor out = with_state(call, expected, &Ops::ssd_step, call.state.scalar_type());
-  judge("squares", call.squares.sum(-1, false, at::kDouble), gated.square().sum({-2, -1}),
-        at::kFloat);
+  at::Tensor out = with_state(call, expected, operation, state_type);
+  judge("squares", call.squares.sum(-1, false, at::kDouble), gated.square().sum(-1).reshape({-1}),
+        sums_type);
   return out;
 }
 
@@ -172,11 +177,12 @@ at::Tensor CheckedOps::rms_norm(const at::Tensor& x, const at::Tensor& weight, d
   return out;
 }
 
-at::Tensor CheckedOps::add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
-                                    const at::Tensor& weight, double eps) {
-  const at::Tensor sum = x.to(at::kDouble) + residual.to(at::kDouble);
+at::Tensor CheckedOps::add_rms_norm(const at::Tensor& x, const RowScale& scale,
+                                    at::Tensor& residual, bool keep, const at::Tensor& weight,
+                                    double eps) {
+  const at::Tensor sum = exact::scaled(x, scale) + residual.to(at::kDouble);
   const at::Tensor expected = exact::rms_norm(sum, weight, eps);
-  at::Tensor out = inner_->add_rms_norm(x, residual, keep, weight, eps);
+  at::Tensor out = inner_->add_rms_norm(x, scale, residual, keep, weight, eps);
   judge("output", out, expected, out.scalar_type());
   if (keep) judge("sum", residual, sum, residual.scalar_type());
   return out;
@@ -202,9 +208,7 @@ void CheckedOps::judge_stream(const StepStream& stream, const at::Tensor& sum,
 StepLinearResult CheckedOps::linear_step(const StepLinearCall& call) {
   at::Tensor expected = exact::linear(call.x, call.weight, {});
   if (call.squares.defined()) {
-    const at::Tensor mean =
-        call.squares.sum(-1, /*keepdim=*/true, at::kDouble) / static_cast<double>(call.x.size(1));
-    expected = expected / at::sqrt(mean + call.eps);
+    expected = exact::scaled(expected, {call.squares, call.x.size(1), call.eps});
   }
   if (call.bias.defined()) expected = expected + call.bias.to(at::kDouble);
   if (call.stream != nullptr) {

@@ -33,8 +33,8 @@ class CheckedOps : public ForwardingOps, public RangeObserver {
   at::Tensor ssd_step(const SsdCall& call) override;
   at::Tensor gate(const at::Tensor& y, const at::Tensor& z) override;
   at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) override;
-  at::Tensor add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
-                          const at::Tensor& weight, double eps) override;
+  at::Tensor add_rms_norm(const at::Tensor& x, const RowScale& scale, at::Tensor& residual,
+                          bool keep, const at::Tensor& weight, double eps) override;
   at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Tensor& weight,
                             std::int64_t group_size, double eps) override;
   StepLinearResult linear_step(const StepLinearCall& call) override;
@@ -48,6 +48,8 @@ class CheckedOps : public ForwardingOps, public RangeObserver {
   template <typename Call>
   at::Tensor with_state(const Call& call, const exact::Result& expected,
                         at::Tensor (Ops::*operation)(const Call&), at::ScalarType state_type);
+  at::Tensor checked_ssd(const SsdCall& call, at::Tensor (Ops::*operation)(const SsdCall&),
+                         at::ScalarType sums_type);
   at::Tensor checked_conv(const ConvCall& call, at::Tensor (Ops::*operation)(const ConvCall&));
   /// Held against the limit of `type`: the result's, or a coarser one that its sums are formed in.
   void judge_stream(const StepStream& stream, const at::Tensor& sum, const at::Tensor& norm_weight);

@@ -33,6 +33,7 @@ class Stages {
     pass.batch = spec.batch, pass.length = length, pass.logits = Logits::all;
     pass.from_state = from_state;
     pass.fused = spec.fusion && spec.backend == Backend::native;
+    pass.norm_in_ssd = prefill_norm_fused(model_.config(), spec);
     pass.steps = step_fusion(model_.config(), spec);
     pass.observer = &ops_, pass.ranges = &index;
     ops_.begin_stage(name, ranges);

@@ -96,6 +96,13 @@ at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Te
   return normalized(groups, eps).reshape({-1, channels}) * wide(weight);
 }
 
+at::Tensor scaled(const at::Tensor& x, const RowScale& scale) {
+  if (!scale.squares.defined()) return wide(x);
+  const at::Tensor mean =
+      scale.squares.sum(-1, /*keepdim=*/true, at::kDouble) / static_cast<double>(scale.channels);
+  return wide(x) / at::sqrt(mean + scale.eps);
+}
+
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
   const at::Tensor out = at::matmul(wide(x), wide(weight).t());
   return bias.defined() ? out + wide(bias) : out;

@@ -19,6 +19,8 @@ at::Tensor gate(const at::Tensor& y, const at::Tensor& z);
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Tensor& weight,
                           std::int64_t group_size, double eps);
+/// x, times the scale where there is one.
+at::Tensor scaled(const at::Tensor& x, const RowScale& scale);
 /// x·Wᵀ + bias.
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 

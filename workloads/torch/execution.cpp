@@ -48,6 +48,7 @@ class HostedExecution : public Execution {
     pass_.batch = spec.batch, pass_.length = spec.length, pass_.logits = spec.logits;
     pass_.fused = spec.fusion && spec.backend == Backend::native;
     pass_.ranges = &index_;
+    pass_.norm_in_ssd = prefill_norm_fused(hosted_->model.config(), spec);
     pass_.steps = step_fusion(hosted_->model.config(), spec);
     if (spec.mode == Mode::decode) {
       next_ = at::empty({spec.batch}, ids_.options());
@@ -252,6 +253,7 @@ class HostedModel : public Model, public Continuing {
     pass.batch = batch;
     pass.logits = Logits::all;
     pass.fused = spec_.fusion && spec_.backend == Backend::native;
+    pass.norm_in_ssd = prefill_norm_fused(config(), spec_);
     ExecutionSpec step = spec_;
     step.mode = Mode::decode, step.batch = batch;
     pass.steps = step_fusion(config(), step);

@@ -23,9 +23,9 @@ class ForwardingOps : public Ops {
   at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) override {
     return inner_->rms_norm(x, weight, eps);
   }
-  at::Tensor add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
-                          const at::Tensor& weight, double eps) override {
-    return inner_->add_rms_norm(x, residual, keep, weight, eps);
+  at::Tensor add_rms_norm(const at::Tensor& x, const RowScale& scale, at::Tensor& residual,
+                          bool keep, const at::Tensor& weight, double eps) override {
+    return inner_->add_rms_norm(x, scale, residual, keep, weight, eps);
   }
   at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z, const at::Tensor& weight,
                             std::int64_t group_size, double eps) override {

@@ -39,17 +39,19 @@ at::Tensor LanguageModel::embed(const at::Tensor& ids) const {
 }
 
 /// The final norm over the positions that the head needs; `added` is what the residual stream
-/// still lacks (undefined: nothing).
-at::Tensor LanguageModel::head_norm(at::Tensor& residual, const at::Tensor& added,
+/// still lacks (no rows: nothing).
+at::Tensor LanguageModel::head_norm(at::Tensor& residual, const Addition& added,
                                     const Pass& pass) const {
   const auto needed = [&](const at::Tensor& t) {
     if (pass.logits == Logits::all) return t;
     return t.view({pass.batch, pass.length, t.size(1)}).select(1, pass.length - 1);
   };
   const double eps = config().norm_eps;
-  if (!added.defined()) return ops_->rms_norm(needed(residual), final_norm_, eps);
+  if (!added.rows.defined()) return ops_->rms_norm(needed(residual), final_norm_, eps);
   at::Tensor rows = needed(residual);
-  return ops_->add_rms_norm(needed(added), rows, /*keep=*/false, final_norm_, eps);
+  RowScale scale = added.scale;
+  if (scale.squares.defined()) scale.squares = needed(scale.squares);
+  return ops_->add_rms_norm(needed(added.rows), scale, rows, /*keep=*/false, final_norm_, eps);
 }
 
 at::Tensor LanguageModel::fused_step(const at::Tensor& ids, std::vector<LayerState>& states,
@@ -82,7 +84,8 @@ at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>
   const ScopedRange whole(pass.observer, pass.observer != nullptr ? pass.ranges->forward() : -1);
   ops_->overlap(pass.fused && pass.observer == nullptr);
   if (pass.step() && pass.steps == StepFusion::layer) return fused_step(ids, states, pass, next);
-  at::Tensor residual, added;
+  at::Tensor residual;
+  Addition added;
   {
     const auto range = pass.leaf(-1, Component::embedding);
     residual = embed(ids);
@@ -94,23 +97,24 @@ at::Tensor LanguageModel::forward(const at::Tensor& ids, std::vector<LayerState>
     at::Tensor normed;
     {
       const auto range = pass.leaf(layer, Component::norm);
-      normed = pass.fused && layer > 0 ? ops_->add_rms_norm(added, residual, /*keep=*/true,
-                                                            norms_[at], config().norm_eps)
-                                       : ops_->rms_norm(residual, norms_[at], config().norm_eps);
-      added.reset();
+      normed = pass.fused && layer > 0
+                   ? ops_->add_rms_norm(added.rows, added.scale, residual, /*keep=*/true,
+                                        norms_[at], config().norm_eps)
+                   : ops_->rms_norm(residual, norms_[at], config().norm_eps);
+      added = {};
     }
     added = blocks_[at]->forward(std::move(normed), states[at], pass);
     if (!pass.fused) {
       const auto range = pass.leaf(layer, Component::residual);
-      residual.add_(added);
-      added.reset();
+      residual.add_(added.rows);
+      added = {};
     }
   }
   at::Tensor normed;
   {
     const auto range = pass.leaf(-1, Component::norm);
     normed = head_norm(residual, added, pass);
-    residual.reset(), added.reset();
+    residual.reset(), added = {};
   }
   const auto range = pass.leaf(-1, Component::head);
   at::Tensor logits = ops_->linear(normed, head_, {});

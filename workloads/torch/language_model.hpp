@@ -36,7 +36,7 @@ class LanguageModel {
   at::Tensor fused_step(const at::Tensor& ids, std::vector<LayerState>& states, const Pass& pass,
                         const at::Tensor& next) const;
   at::Tensor embed(const at::Tensor& ids) const;
-  at::Tensor head_norm(at::Tensor& residual, const at::Tensor& added, const Pass& pass) const;
+  at::Tensor head_norm(at::Tensor& residual, const Addition& added, const Pass& pass) const;
 
   std::shared_ptr<const Checkpoint> checkpoint_;
   ExecutionSpec spec_;

@@ -22,6 +22,7 @@ struct Pass {
   std::int64_t batch = 0, length = 0;
   bool from_state = false;              ///< continue from the layers' states; else from zero
   bool fused = false;                   ///< native backend with fusion
+  bool norm_in_ssd = false;             ///< see prefill_norm_fused(); not in steps
   StepFusion steps = StepFusion::none;  ///< of decode steps
   Logits logits = Logits::last;
   RangeObserver* observer = nullptr;
@@ -34,12 +35,18 @@ struct Pass {
   }
 };
 
-/// A layer's mixer between norm and residual: [T, D] in, [T, D] out. Tensors are given up inside
+/// What a layer adds to the residual stream: [T, D], times the scale where there is one.
+struct Addition {
+  at::Tensor rows;
+  RowScale scale;
+};
+
+/// A layer's mixer between norm and residual: [T, D] in. Tensors are given up inside
 /// the range that uses them last: returning large memory takes time, which is that range's.
 class Block {
  public:
   virtual ~Block() = default;
-  virtual at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) = 0;
+  virtual Addition forward(at::Tensor x, LayerState& state, const Pass& pass) = 0;
   /// One token of a fused decode step; `stream` goes on to the norm of weight `next_norm`.
   virtual void step(StepStream& stream, const at::Tensor& next_norm, LayerState& state,
                     const Pass& pass) = 0;

@@ -37,7 +37,7 @@ class Mamba1Block : public Block {
     }
   }
 
-  at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) override {
+  Addition forward(at::Tensor x, LayerState& state, const Pass& pass) override {
     const std::int64_t batch = pass.batch, length = pass.length;
     const auto rows = [&](const at::Tensor& t) { return t.view({batch, length, t.size(1)}); };
     at::Tensor xz, z, u, parameters, delta, y;
@@ -66,7 +66,7 @@ class Mamba1Block : public Block {
       const auto range = pass.leaf(layer_, Component::out_proj);
       at::Tensor out = ops_.linear(y.view({-1, inner_}), out_proj_, out_bias_);
       xz.reset(), z.reset(), y.reset();
-      return out;
+      return {out, {}};
     }
     {
       const auto range = pass.leaf(layer_, Component::dt_proj);
@@ -99,7 +99,7 @@ class Mamba1Block : public Block {
     const auto range = pass.leaf(layer_, Component::out_proj);
     at::Tensor out = ops_.linear(y.view({-1, inner_}), out_proj_, out_bias_);
     xz.reset(), z.reset(), y.reset();
-    return out;
+    return {out, {}};
   }
 
   void step(StepStream& stream, const at::Tensor& next_norm, LayerState& state,

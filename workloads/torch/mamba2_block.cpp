@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "kernels/ssd.hpp"
 #include "workloads/torch/layers.hpp"
 #include "workloads/torch/placement.hpp"
@@ -38,9 +40,11 @@ class Mamba2Block : public Block {
     }
   }
 
-  at::Tensor forward(at::Tensor x, LayerState& state, const Pass& pass) override {
+  Addition forward(at::Tensor x, LayerState& state, const Pass& pass) override {
     const std::int64_t batch = pass.batch, length = pass.length, inner = config_.d_inner;
+    const bool norm_in_ssd = pass.norm_in_ssd && !pass.step();
     at::Tensor packed, rows, dt, xbc, y;
+    RowScale scale;
     {
       const auto range = pass.leaf(layer_, Component::in_proj);
       packed = ops_.linear(x, in_proj_, in_bias_);  // [T, z · x · B · C · dt]
@@ -61,18 +65,25 @@ class Mamba2Block : public Block {
     }
     {
       const auto range = pass.leaf(layer_, Component::ssd);
-      const SsdCall call = ssd_call(xbc, dt, state, pass.from_state);
-      y = pass.step() ? ops_.ssd_step(call) : ops_.ssd(call);
+      SsdCall call = ssd_call(xbc, dt, state, pass.from_state);
+      if (norm_in_ssd) {
+        scale = {at::empty({batch * length, kernels::ssd_parts(config_.n_heads, config_.head_dim)},
+                           packed.options().dtype(at::kFloat)),
+                 inner, config_.norm_eps};
+        call.z = rows.narrow(2, 0, inner), call.norm_weight = norm_, call.squares = scale.squares;
+      }
+      y = (pass.step() ? ops_.ssd_step(call) : ops_.ssd(call)).view({-1, inner});
       xbc.reset();
+      if (norm_in_ssd) packed.reset(), rows.reset(), dt.reset();
     }
-    {
+    if (!norm_in_ssd) {
       const auto range = pass.leaf(layer_, Component::gated_norm);
-      y = ops_.gated_rms_norm(y.view({-1, inner}), packed.narrow(1, 0, inner), norm_,
-                              config_.norm_group_size, config_.norm_eps);
+      y = ops_.gated_rms_norm(y, packed.narrow(1, 0, inner), norm_, config_.norm_group_size,
+                              config_.norm_eps);
       packed.reset(), rows.reset(), dt.reset();
     }
     const auto range = pass.leaf(layer_, Component::out_proj);
-    at::Tensor out = ops_.linear(y, out_proj_, out_bias_);
+    Addition out{ops_.linear(y, out_proj_, out_bias_), std::move(scale)};
     y.reset();
     return out;
   }

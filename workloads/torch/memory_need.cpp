@@ -30,7 +30,7 @@ bool kept_in_fp32(const std::string& name) {
   return ends(".A_log") || ends(".D") || ends(".dt_bias") || ends(".dt_proj.bias");
 }
 
-/// Scratch of the native scan or SSD.
+/// Scratch of the native scan or SSD, and the sums that it leaves for a norm.
 Bytes native_scratch(const ModelConfig& config, const ExecutionSpec& spec, std::int64_t layer,
                      std::int64_t batch, std::int64_t length) {
   const kernels::Launch launch{spec.device, nullptr, spec.threads};
@@ -45,7 +45,10 @@ Bytes native_scratch(const ModelConfig& config, const ExecutionSpec& spec, std::
   args.dtype = spec.dtype, args.batch = batch, args.length = length;
   args.heads = config.n_heads, args.head_dim = config.head_dim, args.groups = config.n_groups;
   args.state = n;
-  return kernels::ssd_workspace(args, launch);
+  const Bytes sums = prefill_norm_fused(config, spec)
+                         ? bytes(batch * length * kernels::ssd_parts(args.heads, args.head_dim), 4)
+                         : 0;
+  return kernels::ssd_workspace(args, launch) + sums;
 }
 
 /// Scratch of the ATen scan or SSD: tensors of one block of time, in fp32.

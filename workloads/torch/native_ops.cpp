@@ -95,6 +95,8 @@ class NativeOps : public Ops {
     args.initial_state = call.from_state ? pointer<float>(state) : nullptr;
     args.final_state = pointer<float>(state);
     args.out = rows3(out);
+    args.z = rows3(call.z);
+    args.norm_weight = pointer(call.norm_weight), args.squares = pointer<float>(call.squares);
     const kernels::Launch where = launch();
     const at::Tensor scratch = workspace(kernels::ssd_workspace(args, where), out);
     args.workspace = pointer(scratch);
@@ -141,12 +143,16 @@ class NativeOps : public Ops {
     return out;
   }
 
-  at::Tensor add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
-                          const at::Tensor& weight, double eps) override {
+  at::Tensor add_rms_norm(const at::Tensor& x, const RowScale& scale, at::Tensor& residual,
+                          bool keep, const at::Tensor& weight, double eps) override {
     at::Tensor out = at::empty({x.size(0), x.size(1)}, weight.options());
     kernels::RmsNormArgs args = norm_args(x, weight, eps, out);
     args.residual_dtype = dtype_of(residual);
     args.residual = rows2(residual);
+    if (scale.squares.defined()) {
+      args.x_scale = {pointer<float>(scale.squares), scale.squares.stride(0), scale.squares.size(1),
+                      scale.channels, static_cast<float>(scale.eps)};
+    }
     if (keep) args.residual_out = rows2(residual);
     kernels::rms_norm(args, launch());
     return out;

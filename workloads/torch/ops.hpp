@@ -42,9 +42,16 @@ struct SsdCall {
   float dt_min = 0.0F, dt_max = std::numeric_limits<float>::infinity();
   at::Tensor state;  ///< [B, H, P, N], read when from_state, always written
   bool from_state = false;
-  /// ssd_step: gate z [B, L, H·P], the next norm's weight [H·P] (its scale is applied later) and
-  /// fp32 [B, parts] that receive the sums of squares. All or none.
+  /// Gate z [B, L, H·P], the next norm's weight [H·P] (its scale is applied later) and fp32
+  /// [B·L, parts] that receive the sums of squares. All or none. Native backend only.
   at::Tensor z, norm_weight, squares;
+};
+
+/// The scale that an RMSNorm left to be applied to rows (kernels/rms_norm.hpp).
+struct RowScale {
+  at::Tensor squares;  ///< fp32 [T, parts]; undefined: no scale
+  std::int64_t channels = 0;
+  double eps = 0;
 };
 
 /// What a fused decode step hands from layer to layer: the residual stream [B, D], its values times
@@ -86,9 +93,10 @@ class Ops {
   virtual at::Tensor gate(const at::Tensor& y, const at::Tensor& z) = 0;
   /// x [T, D] of any dtype; the result has the dtype of `weight`.
   virtual at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) = 0;
-  /// Adds x to `residual` and normalizes the sum; stores it when `keep`. Native backend only.
-  virtual at::Tensor add_rms_norm(const at::Tensor& x, at::Tensor& residual, bool keep,
-                                  const at::Tensor& weight, double eps) = 0;
+  /// Adds x, times `scale`, to `residual` and normalizes the sum; stores it when `keep`. Native
+  /// backend only.
+  virtual at::Tensor add_rms_norm(const at::Tensor& x, const RowScale& scale, at::Tensor& residual,
+                                  bool keep, const at::Tensor& weight, double eps) = 0;
   /// y [T, C], z [T, C]: y · SiLU(z), then RMSNorm of each `group_size` channels.
   virtual at::Tensor gated_rms_norm(const at::Tensor& y, const at::Tensor& z,
                                     const at::Tensor& weight, std::int64_t group_size,

@@ -80,7 +80,7 @@ class TorchOps : public Ops {
     return normalized(to_float(x), eps).mul_(weight).to(weight.scalar_type());
   }
 
-  at::Tensor add_rms_norm(const at::Tensor&, at::Tensor&, bool, const at::Tensor&,
+  at::Tensor add_rms_norm(const at::Tensor&, const RowScale&, at::Tensor&, bool, const at::Tensor&,
                           double) override {
     throw std::logic_error("the torch backend fuses nothing");
   }

@@ -46,6 +46,12 @@ SSMPROF_INLINE void normalize(float* x, const float* weight, std::int64_t n, flo
   for (; i < n; ++i) x[i] = x[i] * factor * weight[i];
 }
 
+SSMPROF_INLINE float scale_of(const RowScale& scale, std::int64_t row) {
+  float sum = 0.0F;
+  for (std::int64_t p = 0; p < scale.parts; ++p) sum += scale.squares[row * scale.row_stride + p];
+  return 1.0F / __builtin_sqrtf(sum / static_cast<float>(scale.channels) + scale.eps);
+}
+
 /// Scratch: 3·padded channels.
 inline void rms_norm(const RmsNormArgs& args, std::int64_t first, std::int64_t rows,
                      float* scratch) {
@@ -56,6 +62,10 @@ inline void rms_norm(const RmsNormArgs& args, std::int64_t first, std::int64_t r
   load_row(args.dtype, args.weight, 0, n, weight, padded);
   for (std::int64_t t = first; t < first + rows; ++t) {
     load_row(args.x_dtype, args.x.data, t * args.x.row_stride, n, x, padded);
+    if (args.x_scale.squares != nullptr) {
+      const float scale = scale_of(args.x_scale, t);
+      for (std::int64_t i = 0; i < padded; i += W) store(x + i, load(x + i) * scale);
+    }
     if (args.residual) {
       load_row(args.residual_dtype, args.residual.data, t * args.residual.row_stride, n, residual,
                padded);

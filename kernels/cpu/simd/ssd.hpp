@@ -4,6 +4,7 @@
 #include "kernels/cpu/scratch.hpp"
 #include "kernels/cpu/simd/exp.hpp"
 #include "kernels/cpu/simd/gemm.hpp"
+#include "kernels/cpu/simd/norms.hpp"
 #include "kernels/cpu/simd/rows.hpp"
 
 namespace ssmprof::kernels::cpu::SSMPROF_ISA {
@@ -13,8 +14,8 @@ namespace {
 struct SsdBuffers {
   std::int64_t rows, heads, dim, state, padded_rows, padded_heads, padded_dim, padded_state;
   std::int64_t floats = 0;
-  float *states, *b, *bt, *c, *cb, *decayed, *x, *weighted, *y, *z, *dt, *head_dt, *from_start,
-      *cs_high, *cs_low, *bias;
+  float *states, *b, *bt, *c, *cb, *decayed, *x, *weighted, *y, *z, *norm, *dt, *head_dt,
+      *from_start, *cs_high, *cs_low, *bias;
 
   SsdBuffers(const SsdArgs& args, const SsdTile& tile, float* scratch)
       : rows(tile.chunk),
@@ -40,6 +41,7 @@ struct SsdBuffers {
     weighted = take(rows * padded_dim);
     y = take(rows * padded_dim);
     z = take(padded_dim);
+    norm = take(padded_dim);
     dt = take(rows * padded_heads);
     head_dt = take(padded_rows);
     from_start = take(padded_rows);
@@ -110,6 +112,15 @@ inline void ssd_decay(const SsdBuffers& s, const float* dt, std::int64_t rows) {
     for (std::int64_t k = i + 1; k < j; ++k) out[k] = 0.0F;
     for (; j < s.padded_rows && j < i + gemm_rows; j += W) store(out + j, Vec{});
   }
+}
+
+/// A head's row of outputs: its sums of squares, then the weight of the norm.
+inline void ssd_weigh(float* y, const SsdBuffers& s, float* squares) {
+  for (std::int64_t p = 0; p < s.dim; p += kSsdPartRows) {
+    const std::int64_t rows = s.dim - p < kSsdPartRows ? s.dim - p : kSsdPartRows;
+    *squares++ = sum_of_squares(y + p, rows);
+  }
+  for (std::int64_t p = 0; p < s.padded_dim; p += W) store(y + p, load(y + p) * load(s.norm + p));
 }
 
 inline void ssd_head(const SsdArgs& args, const Span& span, const SsdTile& tile,
@@ -187,6 +198,9 @@ inline void ssd_head(const SsdArgs& args, const Span& span, const SsdTile& tile,
         .c = states,
         .c_row = s.padded_dim,
         .beta = total_decay});
+  if (args.norm_weight != nullptr) {
+    load_row(args.dtype, args.norm_weight, head * s.dim, s.dim, s.norm, s.padded_dim);
+  }
   for (std::int64_t t = 0; t < rows; ++t) {
     float* y = s.y + t * s.padded_dim;
     if (args.z) {
@@ -194,6 +208,10 @@ inline void ssd_head(const SsdArgs& args, const Span& span, const SsdTile& tile,
       for (std::int64_t p = 0; p < s.padded_dim; p += W) {
         store(y + p, load(y + p) * silu(load(s.z + p)));
       }
+    }
+    if (args.norm_weight != nullptr) {
+      const std::int64_t token = span.batch * args.length + span.begin + start + t;
+      ssd_weigh(y, s, args.squares + (token * args.heads + head) * ssd_parts(1, s.dim));
     }
     store_row(args.dtype, y, s.dim, args.out.data, at(args.out, t));
   }
