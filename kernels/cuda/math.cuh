@@ -43,8 +43,8 @@ __device__ inline float rcp_fast(float x) {
 }
 
 /// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)), relative error near 1e-6 (precise) or 1e-5 for
-/// every x: where exp(-|x|) is small a series replaces the logarithm, whose error there is absolute.
-/// 2 MUFU.
+/// every x: where exp(-|x|) is small a series replaces the logarithm, whose error there is
+/// absolute. 2 MUFU.
 template <bool precise>
 __device__ inline float softplus(float x) {
   const float e = exp2_fast(fabsf(x) * -kLog2e), most = fmaxf(x, 0.0F);

@@ -1,6 +1,4 @@
 #include "kernels/cuda/selective_scan.hpp"
-#include <cstdlib>
-#define SCAN_DEV 1
 #include "kernels/cuda/selective_scan_dispatch.cuh"
 #include "kernels/cuda/selective_scan_general.cuh"
 

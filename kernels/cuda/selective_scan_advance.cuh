@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/math.cuh"
-#include "kernels/cuda/packed.cuh"
+#include "kernels/cuda/selective_scan_device.cuh"
 #include "kernels/cuda/selective_scan_layout.cuh"
 
 /// The selective scan's advancing warps: the recurrence of kSets parts of channels in registers and
@@ -27,8 +27,8 @@ class ScanAdvancer {
     const int row = L::partial_at(0, lane / L::kLanes, own_quad) + 2 * keeps_;
 #pragma unroll
     for (int s = 0; s < L::kSets; ++s)
-      partial_at_[s] = L::kPartialAt + row +
-                       (keeper ? warp * L::kSets + s : L::kParts) * L::kPartialPart;
+      partial_at_[s] =
+          L::kPartialAt + row + (keeper ? warp * L::kSets + s : L::kParts) * L::kPartialPart;
     step_at_ = L::step_at(warp * L::kSets * L::kPer + lane / L::kLanes, 0);
 #pragma unroll
     for (int k = 0; k < L::kPairs; ++k) {
@@ -90,7 +90,8 @@ class ScanAdvancer {
   /// just before their use and wait for each. Here they are formed four tokens ahead, from operands
   /// read eight ahead, each in the registers of what was used last.
   __device__ void in_fours(float* buffer) {
-    static_assert(!kPipelined || (L::kSets == 1 && L::kQuads == 2 && L::kPairs == 1 && L::kWideB && L::kWideC));
+    static_assert(!kPipelined ||
+                  (L::kSets == 1 && L::kQuads == 2 && L::kPairs == 1 && L::kWideB && L::kWideC));
     const auto four = [&](int at) { return *reinterpret_cast<const float4*>(buffer + at); };
     Grown grown[2];
     float4 step[2], b[2][L::kPairs], c[L::kPairs];

@@ -32,8 +32,7 @@ inline bool counters_fit(const SelectiveScanArgs& a) {
 template <class T, class L, int kBlocksPerSm, int kAhead, bool kPipelined, bool kApart,
           bool kAligned>
 void launch_scan_form(const SelectiveScanArgs& a, cudaStream_t stream) {
-  const auto kernel =
-      scan_fast_kernel<T, L, kBlocksPerSm, kAhead, kPipelined, kApart, kAligned>;
+  const auto kernel = scan_fast_kernel<T, L, kBlocksPerSm, kAhead, kPipelined, kApart, kAligned>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, L::kBytes),
         "selective_scan");
   const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
@@ -43,9 +42,16 @@ void launch_scan_form(const SelectiveScanArgs& a, cudaStream_t stream) {
   check_launch("selective_scan");
 }
 
-/// Launches a fast form when there is one for this shape and alignment; false when not. Which form
-/// is fastest was measured on an H200 (docs/kernels.md): few channels want eight lanes per channel,
-/// many want four, which read less shared memory per channel.
+/// Channels that the fullest of an H200's multiprocessors has in blocks of so many.
+inline std::int64_t fullest(std::int64_t items, std::int64_t channels, std::int64_t per_block) {
+  constexpr std::int64_t kMultiprocessors = 132;
+  return blocks_for(items * blocks_for(channels, per_block), kMultiprocessors) * per_block;
+}
+
+/// Launches a fast form when there is one for this shape and alignment; false when not. The forms
+/// were chosen for an H200 (docs/kernels.md): few channels want eight lanes per channel and blocks
+/// that even out over the multiprocessors, many want four, which read less shared memory per
+/// channel.
 template <class T>
 bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
   if (!counters_fit(a)) return false;
@@ -58,51 +64,20 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
       launch_scan_form<T, L, kBlocks, kAhead, kPipelined, kApart, false>(a, stream);
     return true;
   };
-  constexpr std::int64_t kManyChannels = 8192, kFewChannels = 2112;
-  const std::int64_t channels = (a.sequences ? a.sequences.count : a.batch) * a.channels;
   if (a.state <= 8) return form.template operator()<ScanLayout<4, 2, 4, 1, false, false>, 3>();
   if (a.state <= 16) {
-#ifdef SCAN_DEV
-    if constexpr (std::is_same_v<T, __nv_bfloat16>) {
-      const char* env = getenv("SCAN_FORM");
-      const auto dev = [&]<int l, int s, int w, int st, bool wb, bool wc, int kBlocks, int kAhead, bool kPipe, bool kApart>() {
-        using L = ScanLayout<l, s, w, st, wb, wc>;
-        if (!channels_aligned(a, L::kPer) || !octets_aligned(a)) return false;
-        launch_scan_form<T, L, kBlocks, kAhead, kPipe, kApart, true>(a, stream);
-        return true;
-      };
-      switch (env ? atoi(env) : -1) {
-#define F(i, ...) case i: if (dev.template operator()<__VA_ARGS__>()) return true; break;
-        F(0, 8, 2, 3, 1, 1, 1, 1, 2, 1, 1)
-        F(1, 8, 2, 3, 1, 1, 1, 1, 2, 1, 0)
-        F(2, 8, 2, 4, 1, 1, 1, 2, 2, 1, 0)
-        F(3, 8, 2, 3, 1, 1, 1, 1, 1, 1, 1)
-        F(5, 8, 2, 5, 1, 0, 0, 2, 2, 0, 0)
-        F(6, 8, 2, 5, 1, 0, 1, 2, 2, 0, 0)
-        F(7, 8, 2, 5, 1, 1, 1, 2, 2, 1, 0)
-        F(8, 8, 2, 5, 1, 1, 1, 2, 2, 0, 0)
-        F(9, 8, 2, 4, 1, 0, 0, 3, 2, 0, 0)
-        F(10, 8, 2, 4, 1, 0, 0, 4, 1, 0, 0)
-        F(11, 8, 2, 4, 1, 1, 1, 3, 2, 1, 0)
-        F(12, 8, 2, 5, 1, 0, 0, 2, 1, 0, 0)
-        F(13, 4, 4, 4, 1, 0, 0, 3, 1, 0, 0)
-        F(14, 4, 4, 4, 1, 0, 1, 3, 1, 0, 0)
-        F(15, 4, 4, 4, 1, 1, 0, 3, 1, 0, 0)
-        F(16, 4, 4, 4, 1, 1, 1, 3, 1, 0, 0)
-        F(17, 4, 4, 2, 2, 1, 1, 4, 1, 0, 0)
-        F(18, 4, 4, 2, 2, 1, 1, 3, 1, 0, 0)
-        F(19, 4, 4, 2, 2, 0, 0, 3, 1, 0, 0)
-        F(20, 4, 4, 2, 2, 0, 1, 4, 1, 0, 0)
-#undef F
-      }
-    }
-#endif
-    if (channels >= kManyChannels &&
+    constexpr std::int64_t kManyChannels = 8192;
+    const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
+    if (items * a.channels >= kManyChannels &&
         form.template operator()<ScanLayout<4, 4, 4, 1, false, true>, 3>())
       return true;
-    if (channels <= kFewChannels)
+    if (fullest(items, a.channels, 12) == 12)
       return form.template operator()<ScanLayout<8, 2, 3, 1, true, true>, 1, 2, true, true>();
-    return form.template operator()<ScanLayout<8, 2, 5, 1, false, false>, 2, 2>();
+    if (fullest(items, a.channels, 16) == 16)
+      return form.template operator()<ScanLayout<8, 2, 4, 1, true, true>, 2, 2, true>();
+    if (fullest(items, a.channels, 20) < fullest(items, a.channels, 16))
+      return form.template operator()<ScanLayout<8, 2, 5, 1, false, false>, 2, 2>();
+    return form.template operator()<ScanLayout<8, 2, 4, 1, false, false>, 3, 2>();
   }
   if (a.state <= 32) return form.template operator()<ScanLayout<8, 4, 4, 1, false, false>, 2>();
   if (a.state <= 48) return form.template operator()<ScanLayout<8, 6, 4, 1, false, false>, 1>();

@@ -6,10 +6,10 @@
 /// The selective scan for 16-bit tensors, sequential in time, one launch.
 ///
 /// A block owns kParts · kPer channels (kPer = 32 / kLanes) and walks them in rounds of 32 tokens.
-/// kParts of its warps prepare the next round (softplus, Δ·u, B and C transposed into shared memory)
-/// and finish the last one (D·u, gate, store); the others advance kSets parts each: kLanes lanes
-/// hold kStates states each, one EX2 and three FP32 operations per state and token. One barrier per
-/// round. What limits it: docs/kernels.md.
+/// kParts of its warps prepare the next round (softplus, Δ·u, B and C transposed into shared
+/// memory) and finish the last one (D·u, gate, store); the others advance kSets parts each: kLanes
+/// lanes hold kStates states each, one EX2 and three FP32 operations per state and token. One
+/// barrier per round. What limits it: docs/kernels.md.
 namespace ssmprof::kernels::cuda {
 
 struct ScanFastParams {
@@ -22,11 +22,10 @@ template <class T, class L, int kBlocksPerSm, int kAhead, bool kPipelined, bool 
 __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBlocksPerSm)
     scan_fast_kernel(const ScanFastParams p) {
   const SelectiveScanArgs& a = p.args;
-  extern __shared__ float4 shared_raw[];
-  auto* const shared = reinterpret_cast<float*>(shared_raw);
+  float* const shared = shared_floats();
   const ScanWalk walk(a, L::kChannels);
   // Both kinds of warps meet here, each in its own loop.
-  const auto barrier = [] { asm volatile("bar.sync 0, %0;" ::"n"(L::kThreads) : "memory"); };
+  const auto barrier = [] { block_barrier<L::kThreads>(); };
 
   int warp = static_cast<int>(threadIdx.x) / 32;
   bool prepares = warp >= L::kWorkers;

@@ -12,14 +12,14 @@ template <int lanes, int states, int workers, int sets, bool wide_b, bool wide_c
 struct ScanLayout {
   static constexpr int kLanes = lanes, kStates = states, kWorkers = workers, kSets = sets;
   static constexpr int kParts = kWorkers * kSets;
-  static constexpr int kPer = 32 / kLanes;           ///< channels per part
-  static constexpr int kChannels = kParts * kPer;    ///< channels per block
+  static constexpr int kPer = 32 / kLanes;         ///< channels per part
+  static constexpr int kChannels = kParts * kPer;  ///< channels per block
   static constexpr int kThreads = 32 * (kWorkers + kParts);
-  static constexpr int kWords = kPer / 2;            ///< words of a part's 16-bit channels
-  static constexpr int kQuads = kLanes / 4;          ///< groups of four lanes per channel
-  static constexpr int kPairs = kStates / 2;         ///< pairs of states per lane
-  static constexpr int kAll = kLanes * kStates;      ///< states held; more than given are zero
-  static constexpr int kOctets = 2 * kAll / 8;       ///< of B, then of C
+  static constexpr int kWords = kPer / 2;        ///< words of a part's 16-bit channels
+  static constexpr int kQuads = kLanes / 4;      ///< groups of four lanes per channel
+  static constexpr int kPairs = kStates / 2;     ///< pairs of states per lane
+  static constexpr int kAll = kLanes * kStates;  ///< states held; more than given are zero
+  static constexpr int kOctets = 2 * kAll / 8;   ///< of B, then of C
   static constexpr int kOctetsPerThread = (kOctets + kParts - 1) / kParts;
   static_assert(kStates % 2 == 0 && kPer % 2 == 0 && kAll % 8 == 0);
   /// First state of an octet (B's octets come first, then C's).
@@ -38,19 +38,20 @@ struct ScanLayout {
   static constexpr bool kWideB = wide_b, kWideC = wide_c;
   static constexpr bool kSpread = kLanes == 8 && kPairs == 2;
   static constexpr int kBRow = kWideB ? (kSpread ? 72 : 68) : 36;
-  static constexpr int kBOctet =
-      4 * kBRow + (!kWideB ? 0 : kSpread ? 4 : kPairs == 4 ? 20 : 0);
+  static constexpr int kBOctet = 4 * kBRow + (!kWideB ? 0 : kSpread ? 4 : kPairs == 4 ? 20 : 0);
   static constexpr int kCRow = kWideC ? (kPairs % 2 == 1 ? 72 : 68) : 36;
-  static constexpr int kCOctet =
-      4 * kCRow + (!kWideC ? 4 : kPairs == 1 ? 16 : kPairs == 4 ? 24 : 0);
+  static constexpr int kCOctet = 4 * kCRow + (!kWideC       ? 4
+                                              : kPairs == 1 ? 16
+                                              : kPairs == 4 ? 24
+                                                            : 0);
   static constexpr int kBAt = kStepEnd;
   static constexpr int kCAt = kBAt + kOctets / 2 * kBOctet + 8;
   /// Words from pair 0 of an octet (B's octets first, then C's) to the next pair.
   __device__ static int octet_row(int index) { return index < kOctets / 2 ? kBRow : kCRow; }
   __device__ static int octet_at(int index, int token) {
     if (index < kOctets / 2) return kBAt + index * kBOctet + (kWideB ? 2 : 1) * token;
-    const int slot = kWideC ? 2 * (token / 4 * 4 + token % 2 * 2 + token / 2 % 2)
-                            : token % 2 * 16 + token / 2;
+    const int slot =
+        kWideC ? 2 * (token / 4 * 4 + token % 2 * 2 + token / 2 % 2) : token % 2 * 16 + token / 2;
     return kCAt + (index - kOctets / 2) * kCOctet + slot;
   }
   __device__ static int b_at(int pair) { return kBAt + pair / 4 * kBOctet + pair % 4 * kBRow; }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/cuda/math.cuh"
-#include "kernels/cuda/packed.cuh"
+#include "kernels/cuda/selective_scan_device.cuh"
 #include "kernels/cuda/selective_scan_layout.cuh"
 #include "kernels/selective_scan.hpp"
 
@@ -31,22 +31,6 @@ struct ScanWalk {
     rounds = (length + 31) / 32;
   }
 };
-
-/// Two additions, whatever the compiler could make of several rounds' together.
-template <class P>
-__device__ void advance(P*& p, unsigned bytes) {
-  asm volatile("{.reg .u64 wide; cvt.u64.u32 wide, %1; add.u64 %0, %0, wide;}"
-               : "+l"(p)
-               : "r"(bytes));
-}
-
-/// Two values so that softplus (or nothing) makes 0 of each.
-template <class T>
-__device__ std::uint32_t no_step(bool soft) {
-  constexpr std::uint32_t minus_infinity =
-      std::is_same_v<T, __nv_bfloat16> ? 0xff80ff80U : 0xfc00fc00U;
-  return soft ? minus_infinity : 0U;
-}
 
 /// One thread of the preparing warps: token `token` of each round, the channels of a part; and the
 /// octets part, part + kParts, … of that token's B and C. Rows are asked for kAhead rounds before
@@ -106,7 +90,7 @@ class ScanPreparer {
     load(raw_[0]);
     if constexpr (kAhead == 2) {
       load_words_below(z_raw_[0], z_, z_token_, left_ + 32);
-      advance(z_, z_step_);
+      step_rows(z_, z_step_);
       load(raw_[kAhead - 1]);
     }
     prepare<0>(raw_[0]);
@@ -152,7 +136,7 @@ class ScanPreparer {
     load(raw);
     finish(sums, z, r > 0 && token_ != kNever);
     load_words_below(z, z_, z_token_, left_ + 96);
-    advance(z_, z_step_);
+    step_rows(z_, z_step_);
   }
 
   /// The rows of the next round that is asked for, of which `left_` are left. What is not read
@@ -162,8 +146,8 @@ class ScanPreparer {
     for (int w = 0; w < L::kWords; ++w) raw.delta.v[w] = no_step<T>(kMamba || soft_);
     load_words_below(raw.delta, delta_, token_, left_);
     load_words_below(raw.u, u_, token_, left_);
-    advance(u_, u_step_);
-    advance(delta_, delta_step_);
+    step_rows(u_, u_step_);
+    step_rows(delta_, delta_step_);
 #pragma unroll
     for (int i = 0; i < L::kOctetsPerThread; ++i) {
       if constexpr (kOctetsAligned) {
@@ -178,7 +162,7 @@ class ScanPreparer {
             raw.bc[i].v[w] |= static_cast<std::uint32_t>(__ldg(bits + 2 * w + 1)) << 16;
         }
       }
-      advance(bc_[i], bc_step_[i]);
+      step_rows(bc_[i], bc_step_[i]);
     }
     left_ -= 32;
   }
@@ -250,7 +234,7 @@ class ScanPreparer {
                                 sums[2 * w + 1] * select(gated_, silu<false>(z.y), 1.0F));
     }
     store_words_if(out_, packed, wanted);
-    advance(out_, out_step_);
+    step_rows(out_, out_step_);
   }
 
   const int rounds_;
