@@ -90,48 +90,55 @@ class ScanAdvancer {
   /// just before their use and wait for each. Here they are formed four tokens ahead, from operands
   /// read eight ahead, each in the registers of what was used last.
   __device__ void in_fours(float* buffer) {
-    static_assert(!kPipelined ||
-                  (L::kSets == 1 && L::kQuads == 2 && L::kPairs == 1 && L::kWideB && L::kWideC));
-    const auto four = [&](int at) { return *reinterpret_cast<const float4*>(buffer + at); };
+    static_assert(!kPipelined || (L::kSets == 1 && L::kQuads == 2 && L::kPairs == 1));
+    const float *step_next = buffer + step_at_, *b_next = buffer + b_at_[0];
+    const float* c_next = buffer + c_at_[0];
+    float4 step[2];
+    TwoPairs<L::kWideB> b[2];
+    TwoPairs<L::kWideC> c;
+    const auto read_on = [&](int j) {
+      step[j] = *reinterpret_cast<const float4*>(step_next + 4 * j);
+      b[j] = *reinterpret_cast<const TwoPairs<L::kWideB>*>(b_next + (L::kWideB ? 4 : 2) * j);
+    };
+    const auto read_c = [&] { c = *reinterpret_cast<const TwoPairs<L::kWideC>*>(c_next); };
+    const auto move_on = [&] { step_next += 8, b_next += L::kWideB ? 8 : 4; };
     Grown grown[2];
-    float4 step[2], b[2][L::kPairs], c[L::kPairs];
-#pragma unroll
-    for (int j = 0; j < 2; ++j) {
-      const float4 first = four(step_at_ + 4 * j);
-#pragma unroll
-      for (int k = 0; k < L::kPairs; ++k) grow(grown[j], 0, k, first, four(b_at_[k] + 4 * j));
-      step[j] = four(step_at_ + 8 + 4 * j);
-#pragma unroll
-      for (int k = 0; k < L::kPairs; ++k) b[j][k] = four(b_at_[k] + 8 + 4 * j);
-    }
-#pragma unroll
-    for (int k = 0; k < L::kPairs; ++k) c[k] = four(c_at_[k]);
-    const float *step_next = buffer + step_at_ + 16, *c_next = buffer + c_at_[0] + 8;
-    const float* b_next = buffer + b_at_[0] + 16;
-    const auto step_on = [&](bool more) {
+    read_on(0), read_on(1), move_on();
+    grow(grown[0], 0, 0, step[0], widened(b[0]));
+    grow(grown[1], 0, 0, step[1], widened(b[1]));
+    read_on(0), read_on(1), read_c(), move_on();
+    const auto four = [&](bool more) {
+      const float4 cs = widened(c);
       float2 y;
 #pragma unroll
       for (int j = 0; j < 2; ++j) {
-        float2 cs[L::kPairs];
-#pragma unroll
-        for (int k = 0; k < L::kPairs; ++k)
-          cs[k] = j == 0 ? float2{c[k].x, c[k].y} : float2{c[k].z, c[k].w};
-        keep(advance(0, grown[j], cs), j, y);
+        keep(advance(0, grown[j], {j == 0 ? float2{cs.x, cs.y} : float2{cs.z, cs.w}}), j, y);
         if (!more) continue;
-#pragma unroll
-        for (int k = 0; k < L::kPairs; ++k) grow(grown[j], 0, k, step[j], b[j][k]);
-        step[j] = *reinterpret_cast<const float4*>(step_next + 4 * j);
-        b[j][0] = *reinterpret_cast<const float4*>(b_next + 4 * j);
+        grow(grown[j], 0, 0, step[j], widened(b[j]));
+        read_on(j);
       }
-      if (more) c[0] = *reinterpret_cast<const float4*>(c_next);
       return y;
     };
     float* to = buffer + partial_at_[0];
 #pragma unroll 1
-    for (const float* const end = step_next + 2 * 28; step_next != end;
-         step_next += 8, b_next += 8, c_next += 8, to += 4)
-      *reinterpret_cast<float2*>(to) = step_on(true);
-    *reinterpret_cast<float2*>(to) = step_on(false);
+    for (const float* const end = step_next + 7 * 8; step_next != end; move_on(), to += 4) {
+      const float2 y = four(true);
+      c_next += L::kWideC ? 8 : 2;
+      read_c();
+      *reinterpret_cast<float2*>(to) = y;
+    }
+    *reinterpret_cast<float2*>(to) = four(false);
+  }
+
+  /// A pair of states of two tokens as it lies in shared memory.
+  template <bool wide>
+  using TwoPairs = std::conditional_t<wide, float4, uint2>;
+  __device__ static float4 widened(const float4& v) {
+    return v;
+  }
+  __device__ static float4 widened(const uint2& v) {
+    const float2 first = widen<T>(v.x), second = widen<T>(v.y);
+    return {first.x, first.y, second.x, second.y};
   }
 
   /// What eight tokens need.

@@ -14,6 +14,9 @@
 struct float2 {
   float x = 0, y = 0;
 };
+struct uint2 {
+  std::uint32_t x = 0, y = 0;
+};
 struct uint4 {
   std::uint32_t x = 0, y = 0, z = 0, w = 0;
 };
