@@ -84,46 +84,6 @@ __device__ void store_words(void* p, const Words<words>& r) {
     *static_cast<uint4*>(p) = {r.v[0], r.v[1], r.v[2], r.v[3]};
 }
 
-/// The same when `wanted`; otherwise `r` keeps its value. A predicate, not a branch: branches would
-/// cut a kernel's inner loop into blocks that the compiler cannot interleave.
-template <int words>
-__device__ void load_words_if(Words<words>& r, const void* p, bool wanted) {
-  const int w = wanted ? 1 : 0;
-  if constexpr (words == 1) {
-    asm volatile("{.reg .pred q; setp.ne.s32 q, %1, 0; @q ld.global.nc.u32 %0, [%2];}"
-                 : "+r"(r.v[0])
-                 : "r"(w), "l"(p));
-  } else if constexpr (words == 2) {
-    asm volatile("{.reg .pred q; setp.ne.s32 q, %2, 0; @q ld.global.nc.v2.u32 {%0,%1}, [%3];}"
-                 : "+r"(r.v[0]), "+r"(r.v[1])
-                 : "r"(w), "l"(p));
-  } else {
-    asm volatile("{.reg .pred q; setp.ne.s32 q, %4, 0; @q ld.global.nc.v4.u32 {%0,%1,%2,%3}, [%5];}"
-                 : "+r"(r.v[0]), "+r"(r.v[1]), "+r"(r.v[2]), "+r"(r.v[3])
-                 : "r"(w), "l"(p));
-  }
-}
-
-template <int words>
-__device__ void store_words_if(void* p, const Words<words>& r, bool wanted) {
-  const int w = wanted ? 1 : 0;
-  if constexpr (words == 1) {
-    asm volatile("{.reg .pred q; setp.ne.s32 q, %0, 0; @q st.global.u32 [%1], %2;}" ::"r"(w),
-                 "l"(p), "r"(r.v[0])
-                 : "memory");
-  } else if constexpr (words == 2) {
-    asm volatile(
-        "{.reg .pred q; setp.ne.s32 q, %0, 0; @q st.global.v2.u32 [%1], {%2,%3};}" ::"r"(w), "l"(p),
-        "r"(r.v[0]), "r"(r.v[1])
-        : "memory");
-  } else {
-    asm volatile(
-        "{.reg .pred q; setp.ne.s32 q, %0, 0; @q st.global.v4.u32 [%1], {%2,%3,%4,%5};}" ::"r"(w),
-        "l"(p), "r"(r.v[0]), "r"(r.v[1]), "r"(r.v[2]), "r"(r.v[3])
-        : "memory");
-  }
-}
-
 /// wanted ? a : b, as a selection and never a branch.
 __device__ inline float select(bool wanted, float a, float b) {
   float r;

@@ -20,43 +20,68 @@ inline bool channels_aligned(const SelectiveScanArgs& a, int channels) {
   return a.channels % channels == 0 && fits(a.u) && fits(a.delta) && fits(a.z) && fits(a.out);
 }
 
-template <class T, int kLanes, int kStates, int kBlocksPerSm, bool kAligned>
+/// Whether lengths and steps of 32 rows fit the fast form's 32-bit counters.
+inline bool counters_fit(const SelectiveScanArgs& a) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 25;
+  for (const std::int64_t stride : {a.u.row_stride, a.delta.row_stride, a.b.row_stride,
+                                    a.c.row_stride, a.z.row_stride, a.out.row_stride})
+    if (stride < 0 || stride > kMost) return false;
+  return a.length < std::int64_t{1} << 30;
+}
+
+template <class T, class L, int kBlocksPerSm, int kAhead, bool kPipelined, bool kApart,
+          bool kAligned>
 void launch_scan_form(const SelectiveScanArgs& a, cudaStream_t stream) {
-  using L = ScanLayout<kLanes, kStates>;
-  const auto kernel = scan_fast_kernel<T, kLanes, kStates, kBlocksPerSm, kAligned>;
+  const auto kernel = scan_fast_kernel<T, L, kBlocksPerSm, kAhead, kPipelined, kApart, kAligned>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, L::kBytes),
         "selective_scan");
   const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
   const dim3 grid(static_cast<unsigned>(blocks_for(a.channels, L::kChannels)),
                   static_cast<unsigned>(items));
-  kernel<<<grid, 256, L::kBytes, stream>>>(ScanFastParams{a});
+  kernel<<<grid, kApart ? 128 * L::kParts : L::kThreads, L::kBytes, stream>>>(ScanFastParams{a});
   check_launch("selective_scan");
 }
 
-/// Launches a fast form when there is one for this shape and alignment; false when not. Which form
-/// is fastest was measured on an H200 (docs/kernels.md): few channels want eight lanes per channel,
-/// many want four, which read less shared memory per channel.
+/// Channels that the fullest of an H200's multiprocessors has in blocks of so many.
+inline std::int64_t fullest(std::int64_t items, std::int64_t channels, std::int64_t per_block) {
+  constexpr std::int64_t kMultiprocessors = 132;
+  return blocks_for(items * blocks_for(channels, per_block), kMultiprocessors) * per_block;
+}
+
+/// Launches a fast form when there is one for this shape and alignment; false when not. The forms
+/// were chosen for an H200 (docs/kernels.md): few channels want eight lanes per channel and blocks
+/// that even out over the multiprocessors, many want four, which read less shared memory per
+/// channel.
 template <class T>
 bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
-  const auto form = [&]<int kLanes, int kStates, int kBlocks>() {
-    if (!channels_aligned(a, 32 / kLanes)) return false;
+  if (!counters_fit(a)) return false;
+  const auto form = [&]<class L, int kBlocks, int kAhead = 1, bool kPipelined = false,
+                        bool kApart = false>() {
+    if (!channels_aligned(a, L::kPer)) return false;
     if (octets_aligned(a))
-      launch_scan_form<T, kLanes, kStates, kBlocks, true>(a, stream);
+      launch_scan_form<T, L, kBlocks, kAhead, kPipelined, kApart, true>(a, stream);
     else
-      launch_scan_form<T, kLanes, kStates, kBlocks, false>(a, stream);
+      launch_scan_form<T, L, kBlocks, kAhead, kPipelined, kApart, false>(a, stream);
     return true;
   };
-  constexpr std::int64_t kManyChannels = 8192, kFewChannels = 2112;
-  const std::int64_t channels = (a.sequences ? a.sequences.count : a.batch) * a.channels;
-  if (a.state <= 8) return form.template operator()<4, 2, 3>();
+  if (a.state <= 8) return form.template operator()<ScanLayout<4, 2, 4, 1, false, false>, 3>();
   if (a.state <= 16) {
-    if (channels >= kManyChannels && form.template operator()<4, 4, 3>()) return true;
-    if (channels <= kFewChannels) return form.template operator()<8, 2, 2>();
-    return form.template operator()<8, 2, 4>();
+    constexpr std::int64_t kManyChannels = 8192;
+    const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
+    if (items * a.channels >= kManyChannels &&
+        form.template operator()<ScanLayout<4, 4, 4, 1, false, true>, 3>())
+      return true;
+    if (fullest(items, a.channels, 12) == 12)
+      return form.template operator()<ScanLayout<8, 2, 3, 1, true, true>, 1, 2, true, true>();
+    if (fullest(items, a.channels, 16) == 16)
+      return form.template operator()<ScanLayout<8, 2, 4, 1, true, true>, 2, 2, true>();
+    if (fullest(items, a.channels, 20) < fullest(items, a.channels, 16))
+      return form.template operator()<ScanLayout<8, 2, 5, 1, false, false>, 2, 2>();
+    return form.template operator()<ScanLayout<8, 2, 4, 1, false, false>, 3, 2>();
   }
-  if (a.state <= 32) return form.template operator()<8, 4, 2>();
-  if (a.state <= 48) return form.template operator()<8, 6, 1>();
-  if (a.state <= 64) return form.template operator()<8, 8, 1>();
+  if (a.state <= 32) return form.template operator()<ScanLayout<8, 4, 4, 1, false, false>, 2>();
+  if (a.state <= 48) return form.template operator()<ScanLayout<8, 6, 4, 1, false, false>, 1>();
+  if (a.state <= 64) return form.template operator()<ScanLayout<8, 8, 4, 1, false, false>, 1>();
   return false;
 }
 

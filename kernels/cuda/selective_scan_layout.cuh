@@ -3,19 +3,24 @@
 namespace ssmprof::kernels::cuda {
 
 /// Where things lie in shared memory during one round of 32 tokens, in 32-bit words. Paddings keep
-/// the accesses below free of bank conflicts.
+/// the accesses below free of bank conflicts (nearly so where there are not four parts).
 ///
-/// `kLanes` lanes share a channel, each holds `kStates` (even) neighbouring states.
-template <int kLanes, int kStates>
+/// `kLanes` lanes share a channel, each holds `kStates` (even) neighbouring states of `kSets`
+/// channels; `kWorkers` warps advance. A part is 32 / kLanes channels: one set of an advancing
+/// warp, and what one of the kParts preparing warps' threads has of a token.
+template <int lanes, int states, int workers, int sets, bool wide_b, bool wide_c>
 struct ScanLayout {
-  static constexpr int kPer = 32 / kLanes;       ///< channels per warp and per preparing thread
-  static constexpr int kChannels = 4 * kPer;     ///< channels per block
-  static constexpr int kWords = kPer / 2;        ///< words of a preparer's 16-bit channels
+  static constexpr int kLanes = lanes, kStates = states, kWorkers = workers, kSets = sets;
+  static constexpr int kParts = kWorkers * kSets;
+  static constexpr int kPer = 32 / kLanes;         ///< channels per part
+  static constexpr int kChannels = kParts * kPer;  ///< channels per block
+  static constexpr int kThreads = 32 * (kWorkers + kParts);
+  static constexpr int kWords = kPer / 2;        ///< words of a part's 16-bit channels
   static constexpr int kQuads = kLanes / 4;      ///< groups of four lanes per channel
   static constexpr int kPairs = kStates / 2;     ///< pairs of states per lane
-  static constexpr int kAll = kLanes * kStates;  ///< states held; more than given ones are zero
+  static constexpr int kAll = kLanes * kStates;  ///< states held; more than given are zero
   static constexpr int kOctets = 2 * kAll / 8;   ///< of B, then of C
-  static constexpr int kOctetsPerThread = (kOctets + 3) / 4;
+  static constexpr int kOctetsPerThread = (kOctets + kParts - 1) / kParts;
   static_assert(kStates % 2 == 0 && kPer % 2 == 0 && kAll % 8 == 0);
   /// First state of an octet (B's octets come first, then C's).
   __device__ static int octet_state(int index) { return index % (kOctets / 2) * 8; }
@@ -25,33 +30,47 @@ struct ScanLayout {
   __device__ static int step_at(int channel, int token) {
     return channel * kStepRow + channel / kPer * kStepPad + 2 * token;
   }
-  static constexpr int kStepEnd = kChannels * kStepRow + 4 * kStepPad;
+  static constexpr int kStepEnd = kChannels * kStepRow + kParts * kStepPad;
 
-  // B, then C, as they come (two 16-bit states per word), transposed: a row of 32 tokens per pair
-  // of states, four rows per octet of states. C keeps even and odd tokens apart.
-  static constexpr int kRow = 36, kBOctet = 4 * kRow, kCOctet = 4 * kRow + 4;
-  static constexpr int kBAt = kStepEnd, kCAt = kBAt + kOctets / 2 * kBOctet + 8;
-  __device__ static int c_slot(int token) { return token % 2 * 16 + token / 2; }
-  /// Word of pair 0 of an octet (B's first, then C's) at a token; the other pairs follow in rows.
+  // B, then C, transposed: a row of 32 tokens per pair of states, four rows per octet of states;
+  // in fp32 (wide) or as they come (two 16-bit states per word). C keeps even and odd tokens apart:
+  // two of four neighbours when wide, else sixteen.
+  static constexpr bool kWideB = wide_b, kWideC = wide_c;
+  static constexpr bool kSpread = kLanes == 8 && kPairs == 2;
+  static constexpr int kBRow = kWideB ? (kSpread ? 72 : 68) : 36;
+  static constexpr int kBOctet = 4 * kBRow + (!kWideB ? 0 : kSpread ? 4 : kPairs == 4 ? 20 : 0);
+  static constexpr int kCRow = kWideC ? (kPairs % 2 == 1 ? 72 : 68) : 36;
+  static constexpr int kCOctet = 4 * kCRow + (!kWideC       ? 4
+                                              : kPairs == 1 ? 16
+                                              : kPairs == 4 ? 24
+                                                            : 0);
+  static constexpr int kBAt = kStepEnd;
+  static constexpr int kCAt = kBAt + kOctets / 2 * kBOctet + 8;
+  /// Words from pair 0 of an octet (B's octets first, then C's) to the next pair.
+  __device__ static int octet_row(int index) { return index < kOctets / 2 ? kBRow : kCRow; }
   __device__ static int octet_at(int index, int token) {
-    return index < kOctets / 2 ? kBAt + index * kBOctet + token
-                               : kCAt + (index - kOctets / 2) * kCOctet + c_slot(token);
+    if (index < kOctets / 2) return kBAt + index * kBOctet + (kWideB ? 2 : 1) * token;
+    const int slot =
+        kWideC ? 2 * (token / 4 * 4 + token % 2 * 2 + token / 2 % 2) : token % 2 * 16 + token / 2;
+    return kCAt + (index - kOctets / 2) * kCOctet + slot;
   }
-  __device__ static int b_at(int pair) { return kBAt + pair / 4 * kBOctet + pair % 4 * kRow; }
-  /// Even (parity 0) or odd tokens: token t stands t / 2 words on.
+  __device__ static int b_at(int pair) { return kBAt + pair / 4 * kBOctet + pair % 4 * kBRow; }
+  /// Even (parity 0) or odd tokens; those from token t on stand 2·t (wide) or t / 2 words on.
   __device__ static int c_at(int pair, int parity) {
-    return kCAt + pair / 4 * kCOctet + pair % 4 * kRow + parity * 16;
+    return kCAt + pair / 4 * kCOctet + pair % 4 * kCRow + parity * (kWideC ? 4 : 16);
   }
   static constexpr int kPartialAt = kCAt + kOctets / 2 * kCOctet;
 
-  // Partial sums of C·h: a row of tokens per (warp, channel, quad).
-  static constexpr int kPartialRow = 36, kPartialWarp = kPer * kQuads * kPartialRow + 8;
-  __device__ static int partial_at(int warp, int channel, int quad) {
-    return warp * kPartialWarp + (channel * kQuads + quad) * kPartialRow;
+  // Partial sums of C·h: a row of tokens per (part, channel, quad); after the last part, what
+  // nobody reads.
+  static constexpr int kPartialRow = 36, kPartialPart = kPer * kQuads * kPartialRow + 8;
+  __device__ static int partial_at(int part, int channel, int quad) {
+    return part * kPartialPart + (channel * kQuads + quad) * kPartialRow;
   }
-  static constexpr int kBuffer = (kPartialAt + 4 * kPartialWarp + 3) / 4 * 4;
+  static constexpr int kBuffer =
+      (kPartialAt + (kParts + (kQuads > 1 ? 1 : 0)) * kPartialPart + 3) / 4 * 4;
   static constexpr int kBytes = 2 * kBuffer * 4;
-  static_assert(kPartialAt % 4 == 0 && kStepEnd % 4 == 0);
+  static_assert(kPartialAt % 4 == 0 && kStepEnd % 4 == 0 && kCAt % 4 == 0);
 };
 
 }  // namespace ssmprof::kernels::cuda

@@ -79,6 +79,7 @@ class Machine {
 
   void barrier_of_warp() { wait(warp().barrier, kWarp); }
   void barrier_of_block() { wait(block().barrier, threads_); }
+  void barrier_of(int threads) { wait(block().barrier, threads); }
   void barrier_of_cluster() { wait(all_, cluster_ * threads_); }
 
   [[noreturn]] void fail(const std::string& what) {
@@ -98,6 +99,8 @@ class Machine {
     else
       std::memcpy(to, copy.from, copy.bytes);
   }
+
+  int row_of_blocks = 0;  ///< blockIdx.y of the next runs
 
  private:
   /// Apart: what returns twice must not share a frame with variables that live on.

@@ -3,50 +3,14 @@
 #include <cmath>
 
 #include "kernels/cpu/convert.hpp"
-
-#include "tests/kernels/emulated/machine.hpp"
+#include "kernels/cuda/common.cuh"
 
 /// Stands in for the header of this name: the instructions of the linear layer as the PTX ISA
 /// describes them. Asynchronous copies arrive when somebody waits for them, not before, and until
 /// then their place holds NaN.
-#define __global__
-#define __device__
-#define __grid_constant__
-#define __launch_bounds__(...)
-#define __CUDA_ARCH__ 900
-
-struct uint4 {
-  std::uint32_t x = 0, y = 0, z = 0, w = 0;
-};
-struct float4 {
-  float x = 0, y = 0, z = 0, w = 0;
-};
-
 namespace ssmprof::kernels::cuda {
 
-using cpu::from_float;
-using cpu::to_float;
-using emulated::kWarp;
-using emulated::Machine;
 using std::min;
-
-/// threadIdx, blockIdx and blockDim: one number that depends on who asks.
-struct Index {
-  struct {
-    int (*value)();
-    operator int() const { return value(); }
-  } x;
-};
-inline constexpr Index threadIdx{{[] { return Machine::get().self().index; }}};
-inline constexpr Index blockIdx{{[] { return Machine::get().block_index(); }}};
-inline constexpr Index blockDim{{[] { return Machine::get().threads(); }}};
-
-inline void __syncthreads() {
-  Machine::get().barrier_of_block();
-}
-inline void __syncwarp() {
-  Machine::get().barrier_of_warp();
-}
 
 template <class T, int n>
 struct alignas(sizeof(T) * n) Pack {
