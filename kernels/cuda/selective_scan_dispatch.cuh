@@ -69,7 +69,7 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
     constexpr std::int64_t kManyChannels = 8192;
     const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
     if (items * a.channels >= kManyChannels &&
-        form.template operator()<ScanLayout<4, 4, 4, 1, false, true>, 3>())
+        form.template operator()<ScanLayout<4, 4, 4, 1, true, true>, 3>())
       return true;
     if (fullest(items, a.channels, 12) == 12)
       return form.template operator()<ScanLayout<8, 2, 3, 1, true, true>, 1, 2, true, true>();

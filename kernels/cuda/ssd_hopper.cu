@@ -197,7 +197,8 @@ HopperCut cut_of(const SsdArgs& args, const SsdPlan& plan) {
 
 bool ssd_hopper_supports(const SsdArgs& args) {
   const bool positive = args.dt_softplus || args.dt_min >= 0.0F;
-  return args.dtype != DType::f32 && positive && args.state <= 256;
+  const bool worth = args.sequences || args.length >= kSsdLeastLength;
+  return args.dtype != DType::f32 && positive && args.state <= 256 && worth;
 }
 
 SsdPlan ssd_hopper_plan(const SsdArgs& args, int processors) {

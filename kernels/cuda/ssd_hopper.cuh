@@ -34,7 +34,11 @@ constexpr std::int64_t kSsdMaxStretches = 16;
 
 constexpr std::int64_t kSsdChunk = 64;
 
-/// True when the arguments suit the tensor-core path (16-bit elements, Δ never negative).
+/// Below it the recurrence is as fast, and no rounding of the state at the start stands alone.
+constexpr std::int64_t kSsdLeastLength = 16;
+
+/// True when the arguments suit the tensor-core path (16-bit elements, Δ never negative, not too
+/// short).
 bool ssd_hopper_supports(const SsdArgs& args);
 
 /// The plan for a card of `processors` multiprocessors.
