@@ -27,7 +27,7 @@ struct RmsNormArgs {
   ConstRows x;  ///< [tokens, channels]; batch_stride unused
   RowScale x_scale;
   ConstRows residual;
-  Rows residual_out;
+  Rows residual_out;             ///< may be the residual's place
   const void* weight = nullptr;  ///< [channels]
   float eps = 1e-5F;
   Rows out;

@@ -63,21 +63,23 @@ void put_counted(const ResolvedMetric& metric, const Counted& counted,
   const auto empty_reason =
       counted.problems.empty() ? std::string("the range did not run") : counted.problems.front();
   const bool trusted = activity_complete(target);
-  std::vector<char> measured(specs.size());
   const auto sums =
       sum_over_leaves<double>(specs, [&](const workloads::RangeSpec&, std::size_t i) -> double {
-        if (!counted.ranges[i].empty()) return ResolvedSets::evaluate(metric, counted.ranges[i]);
-        if (!known_empty(target.ranges[i], trusted)) measured[i] = 2;  // absent
-        return 0;
+        return counted.ranges[i].empty() ? 0 : ResolvedSets::evaluate(metric, counted.ranges[i]);
+      });
+  const auto missing =  // leaves
+      sum_over_leaves<int>(specs, [&](const workloads::RangeSpec&, std::size_t i) {
+        return counted.ranges[i].empty() && !known_empty(target.ranges[i], trusted) ? 1 : 0;
       });
   double leaves = 0;
   bool complete = true;
   for (std::size_t i = 0; i < specs.size(); ++i) {
     auto& metrics = target.ranges[i].metrics;
     if (metric.of_the_whole) continue;
-    if (specs[i].leaf && measured[i] == 2) {
+    if (missing[i] > 0) {
       complete = false;
-      put(metrics, absent(metric, empty_reason));
+      if (specs[i].leaf || reports::is_additive(metric.blank))
+        put(metrics, absent(metric, empty_reason));
     } else if (specs[i].leaf || reports::is_additive(metric.blank)) {
       if (!reports::is_additive(metric.blank) && counted.ranges[i].empty()) {
         put(metrics, absent(metric, "nothing was launched in the range"));

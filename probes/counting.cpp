@@ -92,10 +92,12 @@ bool count_whole(workloads::Execution& execution, const std::vector<std::string>
   return complete;
 }
 
-/// Counts the leaves of one session; `places`: where its values belong among all.
+/// Counts the leaves of one session, entered `opened` times; `places`: where its values belong
+/// among all.
 bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
-                  CounterSession& session, const std::vector<std::size_t>& places,
-                  bool (*interrupted)(), Counted& counted) {
+                  CounterSession& session, std::size_t opened,
+                  const std::vector<std::size_t>& places, bool (*interrupted)(),
+                  Counted& counted) {
   Lap lap;
   const auto run = [&] {
     observer.reset();
@@ -106,7 +108,13 @@ bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
   const bool complete = replay(session, run, interrupted, counted.problems);
   counted.running += lap();
   if (!complete) return false;
-  for (const auto& [name, values] : session.results()) {
+  const auto results = session.results();
+  if (results.size() != opened) {
+    counted.problems.push_back("the counters came back for " + std::to_string(results.size()) +
+                               " of " + std::to_string(opened) + " ranges");
+    return false;
+  }
+  for (const auto& [name, values] : results) {
     auto& range = counted.ranges[std::stoul(name)];  // "12#1" reads as 12
     if (range.empty()) range.resize(counted.whole.size());
     for (std::size_t i = 0; i < places.size(); ++i) range[places[i]] += values[i];
@@ -131,6 +139,7 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     execution.run(&entries);
     execution.synchronize();
   }
+  const auto entered = [&](int leaf) { return entries.entries[static_cast<std::size_t>(leaf)]; };
   if (!count_whole(execution, hardware, device, interrupted, counted)) return counted;
 
   std::vector<std::size_t> places;
@@ -141,7 +150,6 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     places.push_back(i), chosen.push_back(hardware[i]);
   }
   counted.range_hardware = chosen.size();
-  const auto entered = [&](int leaf) { return entries.entries[static_cast<std::size_t>(leaf)]; };
   if (chosen.empty()) {
     for (const int leaf : leaves)
       if (entered(leaf) > 0) counted.ranges[static_cast<std::size_t>(leaf)].resize(hardware.size());
@@ -161,7 +169,8 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     counted.opening += lap();
     CountingObserver observer(ranges, *session);
     observer.choose(begin, end);
-    if (!count_leaves(execution, observer, *session, places, interrupted, counted)) return counted;
+    if (!count_leaves(execution, observer, *session, opened, places, interrupted, counted))
+      return counted;
     begin = end;
   }
   return counted;

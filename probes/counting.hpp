@@ -35,6 +35,7 @@ class CounterDevice {
 
   /// How many ranges one session can hold.
   virtual std::size_t max_ranges(const std::vector<std::string>& hardware) const = 0;
+  /// One session at a time. Fastest when it collects what the last one did, in no more ranges.
   virtual std::unique_ptr<CounterSession> open(const std::vector<std::string>& hardware,
                                                std::size_t ranges) = 0;
 };

@@ -7,49 +7,70 @@ namespace {
 
 /// One block of `threads` per row. Up to kHeld vectors of a thread stay in registers between the
 /// statistics and the output; longer rows are read again.
-constexpr int kHeld = 4;
+constexpr int kHeld = 2;
 
+/// A token's rows.
 template <class X, class R>
 struct Source {
   const X* x;
   const R* residual;
   R* residual_out;
-  float scale;
 };
 
-/// Of a row, alike in every warp, which sums the parts for itself.
-__device__ float scale_of(const RowScale& scale, std::int64_t row) {
-  if (scale.squares == nullptr) return 1.0F;
-  float sum = 0.0F;
-  for (std::int64_t p = threadIdx.x % kWarp; p < scale.parts; p += kWarp)
-    sum += scale.squares[row * scale.row_stride + p];
-  return rsqrtf(warp_sum(sum) / static_cast<float>(scale.channels) + scale.eps);
-}
-
-/// s = x · scale + residual at `channel`, V elements.
+/// V channels as they lie in memory.
 template <int V, class X, class R>
-__device__ void load_sum(float (&s)[V], const Source<X, R>& from, std::int64_t channel) {
-  const auto x = load_pack<V>(from.x + channel);
-#pragma unroll
-  for (int i = 0; i < V; ++i) s[i] = to_float(x.v[i]) * from.scale;
-  if (from.residual != nullptr) {
-    const auto r = load_pack<V>(from.residual + channel);
-#pragma unroll
-    for (int i = 0; i < V; ++i) s[i] += to_float(r.v[i]);
-  }
-}
+struct Raw {
+  Pack<X, V> x;
+  Pack<R, V> residual;
 
-template <class T, class X, class R, int V>
-__global__ void rms_norm_kernel(const RmsNormArgs a) {
+  __device__ void load(const Source<X, R>& from, std::int64_t channel) {
+    x = load_pack<V>(from.x + channel);
+    if (from.residual != nullptr) residual = load_pack<V>(from.residual + channel);
+  }
+  /// s = x · scale + residual.
+  __device__ void sum(float (&s)[V], bool has_residual, float scale) const {
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      s[i] = to_float(x.v[i]) * scale;
+      if (has_residual) s[i] += to_float(residual.v[i]);
+    }
+  }
+};
+
+/// A lane's parts of a token's sum of squares. Every warp sums them for itself.
+struct LaneSquares {
+  static constexpr int kAtOnce = 4;  ///< loads under way; there are seldom more
+  float first[kAtOnce];
+
+  __device__ void load(const RowScale& scale, std::int64_t row) {
+    const float* const own = scale.squares + row * scale.row_stride + threadIdx.x % kWarp;
+    const std::int64_t left = scale.parts - threadIdx.x % kWarp;
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) first[i] = i * kWarp < left ? own[i * kWarp] : 0.0F;
+  }
+  /// Of the row; alike in all lanes.
+  __device__ float scale_of(const RowScale& scale, std::int64_t row) const {
+    float sum = 0.0F;
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) sum += first[i];
+#pragma unroll 1
+    for (std::int64_t p = threadIdx.x % kWarp + kAtOnce * kWarp; p < scale.parts; p += kWarp)
+      sum += scale.squares[row * scale.row_stride + p];
+    return rsqrtf(warp_sum(sum) / static_cast<float>(scale.channels) + scale.eps);
+  }
+};
+
+template <class T, class X, class R, int V, bool kScaled>
+__global__ void __launch_bounds__(1024) rms_norm_kernel(const RmsNormArgs a) {
   const std::int64_t token = blockIdx.x;
-  Source<X, R> from{static_cast<const X*>(a.x.data) + token * a.x.row_stride,
-                    a.residual.data != nullptr
-                        ? static_cast<const R*>(a.residual.data) + token * a.residual.row_stride
-                        : nullptr,
-                    a.residual_out.data != nullptr
-                        ? static_cast<R*>(a.residual_out.data) + token * a.residual_out.row_stride
-                        : nullptr,
-                    1.0F};
+  const Source<X, R> from{
+      static_cast<const X*>(a.x.data) + token * a.x.row_stride,
+      a.residual.data != nullptr
+          ? static_cast<const R*>(a.residual.data) + token * a.residual.row_stride
+          : nullptr,
+      a.residual_out.data != nullptr
+          ? static_cast<R*>(a.residual_out.data) + token * a.residual_out.row_stride
+          : nullptr};
   T* out = static_cast<T*>(a.out.data) + token * a.out.row_stride;
   const T* weight = static_cast<const T*>(a.weight);
   const std::int64_t step = static_cast<std::int64_t>(blockDim.x) * V;
@@ -57,11 +78,22 @@ __global__ void rms_norm_kernel(const RmsNormArgs a) {
 
   wait_for_previous_grid();
   let_next_grid_start();
-  from.scale = scale_of(a.x_scale, token);
+  // Everything is on its way before the first sum waits for its own.
+  Raw<V, X, R> raw[kHeld];
+#pragma unroll
+  for (int h = 0; h < kHeld; ++h)
+    if (own + h * step < a.channels) raw[h].load(from, own + h * step);
+  float x_scale = 1.0F;
+  if constexpr (kScaled) {
+    LaneSquares squares;
+    squares.load(a.x_scale, token);
+    x_scale = squares.scale_of(a.x_scale, token);
+  }
+
   float held[kHeld][V];
   float sum = 0.0F;
-  const auto take = [&](float(&s)[V], std::int64_t channel) {
-    load_sum<V>(s, from, channel);
+  const auto take = [&](float(&s)[V], const Raw<V, X, R>& of, std::int64_t channel) {
+    of.sum(s, from.residual != nullptr, x_scale);
     if (from.residual_out != nullptr) {
       Pack<R, V> pack;
 #pragma unroll
@@ -73,11 +105,14 @@ __global__ void rms_norm_kernel(const RmsNormArgs a) {
   };
 #pragma unroll
   for (int h = 0; h < kHeld; ++h)
-    if (own + h * step < a.channels) take(held[h], own + h * step);
-  // Later columns: residual_out may alias x or residual, so they are kept nowhere but there.
+    if (own + h * step < a.channels) take(held[h], raw[h], own + h * step);
+  // Later columns are kept nowhere but in memory: where residual_out may be in the residual's place,
+  // the sum, else what it is made of.
   for (std::int64_t channel = own + kHeld * step; channel < a.channels; channel += step) {
+    Raw<V, X, R> later;
+    later.load(from, channel);
     float s[V];
-    take(s, channel);
+    take(s, later, channel);
   }
 
   __shared__ float partial[kWarp];
@@ -85,7 +120,8 @@ __global__ void rms_norm_kernel(const RmsNormArgs a) {
   if (threadIdx.x % kWarp == 0) partial[threadIdx.x / kWarp] = sum;
   __syncthreads();
   float total = 0.0F;
-  for (int w = 0; w < static_cast<int>(blockDim.x) / kWarp; ++w) total += partial[w];
+  const int warps = static_cast<int>(blockDim.x) / kWarp;
+  for (int w = 0; w < warps; ++w) total += partial[w];
   const float scale = rsqrtf(total / static_cast<float>(a.channels) + a.eps);
 
   const auto give = [&](const float(&s)[V], std::int64_t channel) {
@@ -100,7 +136,15 @@ __global__ void rms_norm_kernel(const RmsNormArgs a) {
     if (own + h * step < a.channels) give(held[h], own + h * step);
   for (std::int64_t channel = own + kHeld * step; channel < a.channels; channel += step) {
     float s[V];
-    load_sum<V>(s, from, channel);
+    if (from.residual_out != nullptr) {
+      const auto pack = load_pack<V>(from.residual_out + channel);
+#pragma unroll
+      for (int i = 0; i < V; ++i) s[i] = to_float(pack.v[i]);
+    } else {
+      Raw<V, X, R> later;
+      later.load(from, channel);
+      later.sum(s, from.residual != nullptr, x_scale);
+    }
     give(s, channel);
   }
 }
@@ -115,13 +159,15 @@ void launch(const RmsNormArgs& a, const Launch& where) {
                       fits(a.residual_out, sizeof(R)) && fits(a.out, sizeof(T)) &&
                       reinterpret_cast<std::uintptr_t>(a.weight) % (sizeof(T) * V) == 0;
   const int width = vector ? V : 1;
-  const std::int64_t wanted = blocks_for(blocks_for(a.channels, width * 2), kWarp) * kWarp;
-  const int threads = static_cast<int>(wanted < 512 ? wanted : 512);
+  const std::int64_t wanted = blocks_for(blocks_for(a.channels, width * kHeld), kWarp) * kWarp;
+  const int threads = static_cast<int>(wanted < 1024 ? wanted : 1024);
   const auto blocks = static_cast<unsigned>(a.tokens);
-  if (vector)
-    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, V>, blocks, threads, 0, where, a);
-  else
-    launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, 1>, blocks, threads, 0, where, a);
+  const bool scaled = a.x_scale.squares != nullptr;
+  const auto kernel = vector ? (scaled ? rms_norm_kernel<T, X, R, V, true>
+                                       : rms_norm_kernel<T, X, R, V, false>)
+                             : (scaled ? rms_norm_kernel<T, X, R, 1, true>
+                                       : rms_norm_kernel<T, X, R, 1, false>);
+  launch_overlapping("rms_norm", kernel, blocks, threads, 0, where, a);
 }
 
 }  // namespace

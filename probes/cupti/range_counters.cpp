@@ -196,7 +196,7 @@ class Device : public CounterDevice {
         chip_(chip_name(index)),
         availability_(availability_image(context_)),
         host_(chip_, availability_),
-        profiler_(context_) {}
+        profiler_(std::make_unique<Profiler>(context_)) {}
 
   std::string chip() const override { return chip_; }
   bool knows(const std::string& metric) const override { return host_.knows(metric); }
@@ -204,14 +204,24 @@ class Device : public CounterDevice {
     return schedule(hardware).config.passes;
   }
   std::size_t max_ranges(const std::vector<std::string>& hardware) const override {
-    const std::size_t small = profiler_.image_size(hardware, 16);
-    const std::size_t large = profiler_.image_size(hardware, 32);
+    const std::size_t small = profiler_->image_size(hardware, 16);
+    const std::size_t large = profiler_->image_size(hardware, 32);
     const std::size_t each = std::max<std::size_t>(1, (large - small) / 16);
     return std::max<std::size_t>(1, kMaxImageBytes / each);
   }
   std::unique_ptr<CounterSession> open(const std::vector<std::string>& hardware,
                                        std::size_t ranges) override {
-    return std::make_unique<Session>(host_, profiler_, schedule(hardware), ranges);
+    // The first session since the profiler was switched on sets what is collected and for how many
+    // ranges there is room: a later one may keep the first one's passes, and loses further ranges,
+    // both without a word.
+    const Schedule& wanted = schedule(hardware);
+    if (first_ != nullptr && (first_ != &wanted || ranges > room_)) {
+      profiler_ = nullptr;
+      profiler_ = std::make_unique<Profiler>(context_);
+      first_ = nullptr;
+    }
+    if (first_ == nullptr) first_ = &wanted, room_ = ranges;
+    return std::make_unique<Session>(host_, *profiler_, wanted, ranges);
   }
 
  private:
@@ -232,8 +242,10 @@ class Device : public CounterDevice {
   std::string chip_;
   std::vector<std::uint8_t> availability_;
   MetricHost host_;
-  Profiler profiler_;
+  std::unique_ptr<Profiler> profiler_;
   std::vector<std::unique_ptr<Schedule>> schedules_;
+  const Schedule* first_ = nullptr;  ///< of the first session since the profiler is on
+  std::size_t room_ = 0;             ///< its ranges
 };
 
 /// Reasons of the device itself, by name; empty when it can be profiled.

@@ -183,3 +183,25 @@ TEST_CASE("the GPU norm equals fp64, with and without residual") {
           CHECK(error_of(expected.state, test.residual_out) <= tolerance(test.residual_out.array));
         }
 }
+
+TEST_CASE("the GPU norm may leave the sum in the residual's place") {
+  if (!has_device()) return;
+  for (const DType residual : {DType::f32, DType::bf16})
+    for (const std::int64_t channels : {1000, 9000}) {
+      NormCase test({.dtype = DType::bf16,
+                     .x_dtype = DType::bf16,
+                     .residual_dtype = residual,
+                     .tokens = 5,
+                     .channels = channels,
+                     .residual = true});
+      const auto expected = reference::rms_norm(test.args(host_place));
+      Placed place;
+      RmsNormArgs args = test.args(std::ref(place));
+      args.residual_out = {const_cast<void*>(args.residual.data), args.residual.batch_stride,
+                           args.residual.row_stride};
+      rms_norm(args, on_gpu());
+      place.fetch(test.out.array);
+      INFO("residual " << name_of(residual) << " C " << channels);
+      CHECK(error_of(expected.out, test.out) <= tolerance(test.out.array));
+    }
+}

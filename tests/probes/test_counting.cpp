@@ -41,6 +41,8 @@ struct FakeDevice : CounterDevice {
                                               : std::stod(name));
         REQUIRE(values.emplace(name, counts).second);
       }
+      if (pushed.size() > device.lost)
+        for (std::size_t i = 0; i < device.lost; ++i) values.erase(pushed[i]);
       return values;
     }
     FakeDevice& device;
@@ -59,7 +61,7 @@ struct FakeDevice : CounterDevice {
     asked.push_back(hardware);
     return std::make_unique<Session>(*this, hardware, n);
   }
-  std::size_t needed_passes = 3, capacity = 100;
+  std::size_t needed_passes = 3, capacity = 100, lost = 0;  ///< lost: of every session's results
   std::vector<std::vector<std::string>> asked;  ///< per session
 };
 
@@ -152,4 +154,14 @@ TEST_CASE("counters that never end are given up") {
   auto execution = executing(1);
   const auto counted = count_ranges(execution, {1}, {"a"}, {InRanges::always}, device, nullptr);
   CHECK(counted.problems.size() == 1);
+}
+
+TEST_CASE("ranges whose counts do not come back are a problem, not zero") {
+  FakeDevice device;
+  device.lost = 1;
+  auto execution = executing(1);
+  const auto counted = count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, device, nullptr);
+  CHECK(counted.problems == std::vector<std::string>{"the counters came back for 2 of 3 ranges"});
+  CHECK(counted.whole == std::vector<double>{1});
+  for (const auto& range : counted.ranges) CHECK(range.empty());
 }

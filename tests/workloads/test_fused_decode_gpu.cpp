@@ -1,4 +1,6 @@
 // Decode steps of few launches against the same steps component by component.
+#include <cmath>
+
 #include "workloads/plan.hpp"
 
 #include "tests/catch.hpp"
@@ -40,18 +42,26 @@ TEST_CASE("fused decode steps compute what the components do", "[torch][gpu]") {
   const bool residual_in_fp32 = GENERATE(true, false);
   const ModelConfig config = fitting_config(family, residual_in_fp32);
   const auto checkpoint = loud_checkpoint(config);
-  const TokenBatch tokens = random_tokens(batch, 24, config.vocab_size, 6);
   ExecutionSpec step = on_gpu(true, batch);
   step.mode = Mode::decode;
   REQUIRE(step_fusion(config, step) == StepFusion::layer);
-  const auto exact = make_model(checkpoint, spec_of(Backend::torch))->prefill_logits(tokens);
-  const auto apart = make_model(checkpoint, on_gpu(false, batch))->decode_logits(tokens, 12);
+  const auto exact_model = make_model(checkpoint, spec_of(Backend::torch));
+  const auto apart_model = make_model(checkpoint, on_gpu(false, batch));
   const auto model = make_model(checkpoint, on_gpu(true, batch));
-  const auto fused = model->decode_logits(tokens, 12);
   INFO("batch " << batch << " fp32 residual " << residual_in_fp32);
-  // End to end in bf16 both err by their rounding; the factor is compare_accuracy's.
-  CHECK(relative_error(fused, exact) < 1.25 * relative_error(apart, exact) + 1e-3);
-  CHECK(model->decode_logits(tokens, 12).values == fused.values);
+  // End to end in bf16 both err by their rounding, which differs by a tenth and more between
+  // prompts: 64 of them are as one.
+  double apart = 0, fused = 0;
+  for (std::int64_t prompts = 0; prompts < 64; prompts += batch) {
+    const auto seed = static_cast<std::uint64_t>(6 + prompts);
+    const TokenBatch tokens = random_tokens(batch, 24, config.vocab_size, seed);
+    const auto exact = exact_model->prefill_logits(tokens);
+    const auto logits = model->decode_logits(tokens, 12);
+    apart += std::pow(relative_error(apart_model->decode_logits(tokens, 12), exact), 2);
+    fused += std::pow(relative_error(logits, exact), 2);
+    if (prompts == 0) CHECK(model->decode_logits(tokens, 12).values == logits.values);
+  }
+  CHECK(std::sqrt(fused) < 1.1 * std::sqrt(apart));
 }
 
 TEST_CASE("a fused decode step opens its ranges, and gives in a graph what it gives without",

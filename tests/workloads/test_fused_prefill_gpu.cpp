@@ -1,5 +1,6 @@
 // Prefills whose gated norm is part of the ssd against the same prefills component by component.
-#include "kernels/cuda_device.hpp"
+#include <algorithm>
+
 #include "workloads/component_errors.hpp"
 #include "workloads/plan.hpp"
 #include "workloads/torch/continuation.hpp"
@@ -12,13 +13,6 @@ using namespace testing;
 using kernels::DType;
 
 namespace {
-
-bool no_gpu() {
-  if (models_cannot_run()) return true;
-  if (kernels::cuda_device_count() > 0) return false;
-  std::cout << "SKIPPED: no CUDA device\n";
-  return true;
-}
 
 ModelConfig fitting_config(bool residual_in_fp32) {
   ModelConfig config = hosted_config(Family::mamba2);
@@ -91,12 +85,31 @@ TEST_CASE("a fused prefill on the GPU is within the limits of fp64", "[torch][gp
   if (no_gpu()) return;
   const auto dtype = GENERATE(DType::f32, DType::bf16);
   const ModelConfig config = fitting_config(true);
-  const auto errors = component_errors(loud_checkpoint(config), on_gpu(true, dtype),
-                                       random_tokens(3, 200, config.vocab_size, 21));
+  const TokenBatch tokens = random_tokens(3, 200, config.vocab_size, 21);
+  const auto checkpoint = loud_checkpoint(config);
+  const auto errors = component_errors(checkpoint, on_gpu(true, dtype), tokens);
+  const auto apart = component_errors(checkpoint, on_gpu(false, dtype), tokens);
+  const auto of_ssd = [](const ComponentError& e) {
+    return e.component == Component::ssd && e.what == "output";
+  };
+  // D·x is small beside y here: in 16 bits the operands of the matrix units show in the ssd's output
+  // (docs/kernels_mamba2.md), with the gate as without.
+  const auto twin = [&](const ComponentError& e) {
+    return std::find_if(apart.begin(), apart.end(), [&](const ComponentError& a) {
+      return of_ssd(a) && a.stage == e.stage;
+    });
+  };
   bool squares = false;
   for (const auto& e : errors) {
     INFO(name_of(e.component) << ' ' << e.what << ' ' << e.stage << ' ' << e.error);
-    CHECK(e.good());
+    if (of_ssd(e) && dtype == DType::bf16 && e.stage != "decode") {
+      REQUIRE(twin(e) != apart.end());
+      INFO("apart " << twin(e)->error);
+      CHECK(e.error <= 1.1 * twin(e)->error);
+      CHECK(e.error <= 2.5e-3);  // √3 roundings
+    } else {
+      CHECK(e.good());
+    }
     squares = squares || (e.component == Component::ssd && e.what == "squares");
   }
   CHECK(squares);
