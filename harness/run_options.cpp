@@ -42,6 +42,9 @@ void RunOptions::declare(CLI::App& app) {
       ->capture_default_str();
   app.add_flag("--graph", graph, "Time the step replayed as one CUDA graph too (GPU)");
   app.add_option("--warmup", warmup, "Seconds of warm-up per workload")->capture_default_str();
+  app.add_option("--enough-seconds", enough_seconds,
+                 "Seconds of timing per workload after which --min-samples are enough")
+      ->capture_default_str();
   app.add_option("--max-seconds", max_seconds, "Most seconds of timing per workload")
       ->capture_default_str();
   app.add_option("--min-samples", min_samples, "Fewest timed samples")->capture_default_str();
@@ -105,6 +108,7 @@ probes::ProbeOptions RunOptions::probe_options() const {
     throw reports::InputError(message.str());
   };
   require("--warmup", warmup, 0, 3600);
+  require("--enough-seconds", enough_seconds, 0, 86400);
   require("--max-seconds", max_seconds, 0, 86400);
   require("--min-samples", min_samples, 1, 100000);
   require("--max-samples", max_samples.value_or(kMaxSamples), 1, 100000);
@@ -116,6 +120,7 @@ probes::ProbeOptions RunOptions::probe_options() const {
   probes::ProbeOptions options;
   options.warmup_seconds = warmup;
   options.max_seconds = max_seconds;
+  options.enough_seconds = enough_seconds;
   options.min_samples = min_samples;
   options.max_samples = max_samples.value_or(std::max(kMaxSamples, min_samples));
   options.interrupted = &interrupted;

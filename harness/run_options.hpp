@@ -21,7 +21,7 @@ struct RunOptions {
   std::string metric_sets = "traffic,flops,transcendental,peaks";
   std::string output;
   double warmup = 0.2;
-  double max_seconds = 5.0;
+  double enough_seconds = 1.0, max_seconds = 5.0;
   int min_samples = 10;
   std::optional<int> max_samples;  ///< default: 100, or min_samples where that is more
   bool graph = false;

@@ -96,8 +96,7 @@ bool count_whole(workloads::Execution& execution, const std::vector<std::string>
 /// among all.
 bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
                   CounterSession& session, std::size_t opened,
-                  const std::vector<std::size_t>& places, bool (*interrupted)(),
-                  Counted& counted) {
+                  const std::vector<std::size_t>& places, bool (*interrupted)(), Counted& counted) {
   Lap lap;
   const auto run = [&] {
     observer.reset();

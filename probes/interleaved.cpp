@@ -116,6 +116,7 @@ class Interleaver {
     if (rounds == 0) return false;
     if (elapsed() >= budget_) return true;
     if (rounds < min_rounds_) return false;
+    if (elapsed() >= options_.enough_seconds * static_cast<double>(variants_.size())) return true;
     return std::all_of(variants_.begin(), variants_.end(), [&](const Variant& variant) {
       const auto interval = reports::median_interval(variant.plain).interval;
       if (!interval) return false;

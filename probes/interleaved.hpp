@@ -13,8 +13,9 @@ namespace ssmprof::probes {
 ///
 /// Stops when the interval of the median of every variant's plain time is narrower than
 /// options.target_interval and the minimum count is reached (min_samples, and 20 with several
-/// variants), at max_samples, after max_seconds per variant, or when interrupted. Too few samples
-/// for the minimum are said in a diagnostic.
+/// variants), at max_samples, after enough_seconds per variant with the minimum count, after
+/// max_seconds per variant, or when interrupted. Too few samples for the minimum are said in a
+/// diagnostic.
 ///
 /// On CUDA, with several variants, the L2 is overwritten before every run so that no variant finds
 /// what another left; a single variant runs back to back, as a decode loop does.

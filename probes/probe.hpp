@@ -19,6 +19,7 @@ struct ProbeOptions {
   double warmup_seconds = 0.5;
   int min_samples = 10, max_samples = 1000;
   double max_seconds = 10.0;       ///< per workload, after the warm-up
+  double enough_seconds = 1.0;     ///< from then on min_samples suffice
   double target_interval = 0.005;  ///< stop when the interval's half-width / median is below
   std::vector<std::string> metric_sets = {"traffic", "flops", "transcendental",
                                           "peaks"};  ///< of the counters

@@ -117,7 +117,10 @@ __global__ void __launch_bounds__(linear_most_warps(NT, MT) * kWarp, 1)
   for (int i = 0; i < kQueue - 1; ++i) request();
   prefetch_end<T, kEnd>(p.finish, rank, blocks, first, wide);
 #if __CUDA_ARCH__ >= 900
-  if (p.bulk && threadIdx.x == 0) barrier_init(barrier);
+  if (p.bulk) {
+    if (threadIdx.x == 0) barrier_init(barrier);
+    __syncthreads();
+  }
 #endif
   if (p.overlap) let_next_grid_start();
   wait_for_previous_grid();

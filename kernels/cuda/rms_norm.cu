@@ -63,14 +63,13 @@ struct LaneSquares {
 template <class T, class X, class R, int V, bool kScaled>
 __global__ void __launch_bounds__(1024) rms_norm_kernel(const RmsNormArgs a) {
   const std::int64_t token = blockIdx.x;
-  const Source<X, R> from{
-      static_cast<const X*>(a.x.data) + token * a.x.row_stride,
-      a.residual.data != nullptr
-          ? static_cast<const R*>(a.residual.data) + token * a.residual.row_stride
-          : nullptr,
-      a.residual_out.data != nullptr
-          ? static_cast<R*>(a.residual_out.data) + token * a.residual_out.row_stride
-          : nullptr};
+  const Source<X, R> from{static_cast<const X*>(a.x.data) + token * a.x.row_stride,
+                          a.residual.data != nullptr ? static_cast<const R*>(a.residual.data) +
+                                                           token * a.residual.row_stride
+                                                     : nullptr,
+                          a.residual_out.data != nullptr ? static_cast<R*>(a.residual_out.data) +
+                                                               token * a.residual_out.row_stride
+                                                         : nullptr};
   T* out = static_cast<T*>(a.out.data) + token * a.out.row_stride;
   const T* weight = static_cast<const T*>(a.weight);
   const std::int64_t step = static_cast<std::int64_t>(blockDim.x) * V;
@@ -106,8 +105,8 @@ __global__ void __launch_bounds__(1024) rms_norm_kernel(const RmsNormArgs a) {
 #pragma unroll
   for (int h = 0; h < kHeld; ++h)
     if (own + h * step < a.channels) take(held[h], raw[h], own + h * step);
-  // Later columns are kept nowhere but in memory: where residual_out may be in the residual's place,
-  // the sum, else what it is made of.
+  // Later columns are kept nowhere but in memory: where residual_out may be in the residual's
+  // place, the sum, else what it is made of.
   for (std::int64_t channel = own + kHeld * step; channel < a.channels; channel += step) {
     Raw<V, X, R> later;
     later.load(from, channel);
@@ -163,10 +162,9 @@ void launch(const RmsNormArgs& a, const Launch& where) {
   const int threads = static_cast<int>(wanted < 1024 ? wanted : 1024);
   const auto blocks = static_cast<unsigned>(a.tokens);
   const bool scaled = a.x_scale.squares != nullptr;
-  const auto kernel = vector ? (scaled ? rms_norm_kernel<T, X, R, V, true>
-                                       : rms_norm_kernel<T, X, R, V, false>)
-                             : (scaled ? rms_norm_kernel<T, X, R, 1, true>
-                                       : rms_norm_kernel<T, X, R, 1, false>);
+  const auto kernel =
+      vector ? (scaled ? rms_norm_kernel<T, X, R, V, true> : rms_norm_kernel<T, X, R, V, false>)
+             : (scaled ? rms_norm_kernel<T, X, R, 1, true> : rms_norm_kernel<T, X, R, 1, false>);
   launch_overlapping("rms_norm", kernel, blocks, threads, 0, where, a);
 }
 

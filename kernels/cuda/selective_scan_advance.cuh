@@ -28,7 +28,7 @@ class ScanAdvancer {
 #pragma unroll
     for (int s = 0; s < L::kSets; ++s)
       partial_at_[s] =
-          L::kPartialAt + row + (keeper ? warp * L::kSets + s : L::kParts) * L::kPartialPart;
+          L::kPartialAt + row + (keeper ? warp * L::kSets + s : L::kParts + warp) * L::kPartialPart;
     step_at_ = L::step_at(warp * L::kSets * L::kPer + lane / L::kLanes, 0);
 #pragma unroll
     for (int k = 0; k < L::kPairs; ++k) {

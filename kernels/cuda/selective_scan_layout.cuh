@@ -62,13 +62,13 @@ struct ScanLayout {
   static constexpr int kPartialAt = kCAt + kOctets / 2 * kCOctet;
 
   // Partial sums of C·h: a row of tokens per (part, channel, quad); after the last part, what
-  // nobody reads.
+  // nobody reads, of each advancing warp.
   static constexpr int kPartialRow = 36, kPartialPart = kPer * kQuads * kPartialRow + 8;
   __device__ static int partial_at(int part, int channel, int quad) {
     return part * kPartialPart + (channel * kQuads + quad) * kPartialRow;
   }
   static constexpr int kBuffer =
-      (kPartialAt + (kParts + (kQuads > 1 ? 1 : 0)) * kPartialPart + 3) / 4 * 4;
+      (kPartialAt + (kParts + (kQuads > 1 ? kWorkers : 0)) * kPartialPart + 3) / 4 * 4;
   static constexpr int kBytes = 2 * kBuffer * 4;
   static_assert(kPartialAt % 4 == 0 && kStepEnd % 4 == 0 && kCAt % 4 == 0);
 };

@@ -159,6 +159,7 @@ def run_options():
     cases += option(PROFILE, "--seed", ["x", "1.5", "-1", "18446744073709551616", "", " 1", "+1",
                                         "0x10"])
     cases += option(PROFILE, "--warmup", ["nan", "-1", "inf", "x"])
+    cases += option(PROFILE, "--enough-seconds", ["nan", "-1", "inf"])
     cases += option(PROFILE, "--max-seconds", ["nan", "-1", "inf"])
     cases += option(PROFILE, "--min-samples", ["0", "-3", "1.5"])
     cases += option(PROFILE, "--max-samples", ["0", "2", "100001"])

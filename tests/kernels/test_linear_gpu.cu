@@ -40,6 +40,27 @@ TEST_CASE("the GPU linear layer equals fp64 at every size, stride and type") {
           }
 }
 
+// For compute-sanitizer.
+TEST_CASE("the GPU linear layer in each of its forms", "[small]") {
+  if (!has_device()) return;
+  for (const std::int64_t rows : {1, 9, 64}) {
+    for (const DType dtype : {DType::bf16, DType::f16, DType::f32})
+      for (const std::int64_t gap : {0, 3}) {
+        Layer layer(dtype, rows, 200, 131, gap, true);
+        linear(layer.args(), on_gpu());
+        layer.check();
+      }
+    if (!cuda::launches_overlap()) continue;
+    for (const int split : {1, 4}) {
+      Layer layer(DType::bf16, rows, 520, 200, 8, true);
+      INFO(layer.name() << " split " << split);
+      check_plan(layer, cuda::LinearPlan{1, 2, 2, split});
+      for (const int tile : cuda::kLinearWideTiles)
+        check_plan(layer, cuda::LinearWidePlan{tile, split, 2});
+    }
+  }
+}
+
 TEST_CASE("a GPU linear layer longer than shared memory, and misaligned weights") {
   if (!has_device()) return;
   for (const std::int64_t rows : {3, 64}) {

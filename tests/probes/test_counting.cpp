@@ -62,7 +62,7 @@ struct FakeDevice : CounterDevice {
     return std::make_unique<Session>(*this, hardware, n);
   }
   std::size_t needed_passes = 3, capacity = 100, lost = 0;  ///< lost: of every session's results
-  std::vector<std::vector<std::string>> asked;  ///< per session
+  std::vector<std::vector<std::string>> asked;              ///< per session
 };
 
 const std::vector<InRanges> kAlways{InRanges::always, InRanges::always};
@@ -160,7 +160,8 @@ TEST_CASE("ranges whose counts do not come back are a problem, not zero") {
   FakeDevice device;
   device.lost = 1;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, device, nullptr);
+  const auto counted =
+      count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, device, nullptr);
   CHECK(counted.problems == std::vector<std::string>{"the counters came back for 2 of 3 ranges"});
   CHECK(counted.whole == std::vector<double>{1});
   for (const auto& range : counted.ranges) CHECK(range.empty());

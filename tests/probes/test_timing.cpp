@@ -148,6 +148,22 @@ TEST_CASE("too slow for the time allowed is said") {
   CHECK(find_metric(target.metrics, "time")->value.has_value());
 }
 
+TEST_CASE("past a time the fewest samples are enough, however they scatter") {
+  int runs = 0;
+  FakeExecution noisy({}, small_tree(), [&](workloads::RangeObserver*) {
+    spin(microseconds(++runs % 2 == 0 ? 2000 : 6000));
+  });
+  auto target = laid_out(noisy);
+  auto options = quick();
+  options.target_interval = 1e-6;
+  options.enough_seconds = 0.2;
+  measure_interleaved({&noisy}, options, {&target});
+  const auto samples = find_metric(target.metrics, "time")->samples.size();
+  CHECK(samples >= 10);
+  CHECK(samples < 100);
+  CHECK_FALSE(has_diagnostic(target, "time.few_samples"));
+}
+
 TEST_CASE("an interruption keeps whole rounds only") {
   polls = 0;
   FakeExecution execution({}, small_tree(), body);

@@ -92,12 +92,11 @@ TEST_CASE("a fused prefill on the GPU is within the limits of fp64", "[torch][gp
   const auto of_ssd = [](const ComponentError& e) {
     return e.component == Component::ssd && e.what == "output";
   };
-  // D·x is small beside y here: in 16 bits the operands of the matrix units show in the ssd's output
-  // (docs/kernels_mamba2.md), with the gate as without.
+  // D·x is small beside y here: in 16 bits the operands of the matrix units show in the ssd's
+  // output (docs/kernels_mamba2.md), with the gate as without.
   const auto twin = [&](const ComponentError& e) {
-    return std::find_if(apart.begin(), apart.end(), [&](const ComponentError& a) {
-      return of_ssd(a) && a.stage == e.stage;
-    });
+    return std::find_if(apart.begin(), apart.end(),
+                        [&](const ComponentError& a) { return of_ssd(a) && a.stage == e.stage; });
   };
   bool squares = false;
   for (const auto& e : errors) {
