@@ -14,7 +14,8 @@ import tempfile
 
 BLOCK = re.compile(r"(<!-- generated:begin (.+?) -->\n)(.*?)(<!-- generated:end -->)", re.S)
 HARMLESS = (["ssmprof", "show"], ["ssmprof", "export"], ["ssmprof", "list"],
-            ["scripts/compare_profilers", "--show"])
+            ["scripts/compare_profilers", "--show"], ["scripts/result_tables", "kernels"],
+            ["scripts/result_tables", "models"])
 
 
 def unpacked(root, argument, folder):

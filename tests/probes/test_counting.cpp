@@ -95,6 +95,22 @@ TEST_CASE("leaves are counted flat, once per pass, and the whole apart") {
   CHECK(counted.problems.empty());
 }
 
+TEST_CASE("every pass over the whole begins with a run that is not counted") {
+  FakeDevice device;
+  int runs = 0, observed = 0;
+  FakeExecution execution({}, small_tree(), [&](workloads::RangeObserver* observer) {
+    ++runs;
+    if (observer == nullptr) return;
+    ++observed;
+    const workloads::ScopedRange range(observer, 1);
+  });
+  const auto counted = count_ranges(execution, {1}, {"a"}, {InRanges::always}, device, nullptr);
+  CHECK(counted.runs == 6);      // three passes over the whole, three over the leaf
+  CHECK(runs == 1 + 2 * 3 + 3);  // and one that warms
+  CHECK(observed == 1 + 3);
+  CHECK(counted.whole == std::vector<double>{1});
+}
+
 TEST_CASE("a leaf entered again is the sum") {
   FakeDevice device;
   auto execution = executing(3);
