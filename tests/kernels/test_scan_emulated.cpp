@@ -67,6 +67,7 @@ TEST_CASE("the scan's source on the host: eight lanes per channel") {
 }
 
 TEST_CASE("the scan's source on the host: four lanes per channel") {
+  check_all<ScanLayout<4, 4, 4, 1, true, true>, 1>();
   check_all<ScanLayout<4, 4, 4, 1, false, true>, 1>();
   check_all<ScanLayout<4, 2, 4, 1, false, false>, 1>();
 }
