@@ -10,6 +10,7 @@
 #include "harness/interrupt.hpp"
 #include "harness/invocation.hpp"
 #include "harness/names.hpp"
+#include "harness/usage_failure.hpp"
 
 namespace ssmprof::harness {
 namespace {
@@ -57,10 +58,11 @@ std::string option_without_value(int argc, const char* const* argv) {
 
 int parse_failure(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  std::string command;
-  for (const CLI::App* sub : app.get_subcommands()) command = " " + sub->get_name();
+  const CLI::App* command = &app;
+  std::string name;
+  for (const CLI::App* sub : app.get_subcommands()) command = sub, name = " " + sub->get_name();
   return fail(reports::ExitCode::usage,
-              one_line(error.what()) + " (see 'ssmprof" + command + " --help')");
+              usage_failure(*command, error) + " (see 'ssmprof" + name + " --help')");
 }
 
 }  // namespace

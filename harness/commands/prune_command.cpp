@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <deque>
 #include <iostream>
 
 #include "harness/command.hpp"
@@ -76,6 +77,9 @@ class PruneCommand : public Command {
               const std::vector<Variant>& variants, const workloads::ExecutionSpec& spec) const;
   std::vector<workloads::LogitsTable> logits_of(const Study& study,
                                                 const workloads::TokenBatch& tokens) const;
+  struct Job;
+  void measure(const Job& job, const std::vector<Probes>& steps, reports::Report& report,
+               Progress& progress, std::deque<MeasuredStudy>& open) const;
   void conclude(MeasuredStudy& measured, const workloads::Ceilings& ceilings,
                 reports::Report& report, Progress& progress) const;
 
@@ -188,6 +192,59 @@ void PruneCommand::conclude(MeasuredStudy& measured, const workloads::Ceilings& 
   for (auto& workload : measured.workloads) report.workloads.push_back(std::move(workload));
 }
 
+/// What every study of a command has in common.
+struct PruneCommand::Job {
+  std::shared_ptr<const workloads::Checkpoint> checkpoint;
+  const workloads::TokenBatch& tokens;
+  const std::vector<workloads::Backend>& backends;
+  const std::vector<workloads::ExecutionSpec>& specs;
+  const std::vector<Variant>& variants;
+  const std::vector<double>& ratios;
+  const workloads::StateScores& scores;
+  const probes::ProbeOptions& options;
+  const workloads::Ceilings& ceilings;
+};
+
+/// Takes all studies through each step in turn. `open`: those that are not in the report yet.
+void PruneCommand::measure(const Job& job, const std::vector<Probes>& steps,
+                           reports::Report& report, Progress& progress,
+                           std::deque<MeasuredStudy>& open) const {
+  const StudyInput input{job.tokens, model_.seed, model_.tokens};
+  for (std::size_t step = 0; step < steps.size(); ++step) {
+    const bool first = step == 0, last = step + 1 == steps.size();
+    std::size_t next = 0;  // workloads come in the same order in every step
+    for (const auto backend : job.backends) {
+      for (const double ratio : job.ratios) {
+        if (interrupted()) break;
+        auto placed = job.specs.front();
+        placed.backend = backend;
+        auto study = place(job.checkpoint, job.scores, ratio, job.variants, placed);
+        const auto logits =
+            first ? logits_of(study, job.tokens) : std::vector<workloads::LogitsTable>{};
+        for (auto spec : job.specs) {
+          if (interrupted()) break;
+          spec.backend = backend;
+          progress.begin(workload_id(*job.checkpoint, spec, study.label) + ", step " +
+                         std::to_string(step + 1) + " of " + std::to_string(steps.size()));
+          if (first) {
+            open.push_back(time_variants(study, spec, input, steps[step], job.options));
+            add_losses(open.back(), logits);
+          } else {
+            probe_variants(study, spec, input, steps[step], job.options, open.at(next));
+          }
+          if (last) {
+            conclude(open.at(next), job.ceilings, report, progress);
+            open.erase(open.begin() + static_cast<std::ptrdiff_t>(next));
+          } else {
+            ++next;
+          }
+          progress.done();
+        }
+      }
+    }
+  }
+}
+
 reports::ExitCode PruneCommand::run() {
   const auto base = model_.base_spec();
   const auto backends = model_.backends();
@@ -217,45 +274,20 @@ reports::ExitCode PruneCommand::run() {
   Progress progress(static_cast<int>(steps.size() * backends.size() * ratios.size() * specs.size()),
                     !run_.quiet);
   const auto ceilings = workloads::measure_ceilings(base);
-  const StudyInput input{tokens, model_.seed, model_.tokens};
-  std::vector<MeasuredStudy> measured;
-  std::size_t concluded = 0;
-  for (std::size_t step = 0; step < steps.size(); ++step) {
-    std::size_t next = 0;  // workloads come in the same order in every step
-    for (const auto backend : backends) {
-      for (const double ratio : ratios) {
-        if (interrupted()) break;
-        auto placed = specs.front();
-        placed.backend = backend;
-        auto study = place(checkpoint, scores, ratio, variants, placed);
-        const auto logits =
-            step == 0 ? logits_of(study, tokens) : std::vector<workloads::LogitsTable>{};
-        for (auto spec : specs) {
-          if (interrupted()) break;
-          spec.backend = backend;
-          progress.begin(workload_id(*checkpoint, spec, study.label) + ", step " +
-                         std::to_string(step + 1) + " of " + std::to_string(steps.size()));
-          if (step == 0) {
-            measured.push_back(time_variants(study, spec, input, steps[step], options));
-            add_losses(measured.back(), logits);
-          } else {
-            probe_variants(study, spec, input, steps[step], options, measured.at(next));
-          }
-          if (step + 1 == steps.size()) {
-            conclude(measured.at(next), ceilings, report, progress);
-            ++concluded;
-          }
-          ++next;
-          progress.done();
-        }
-      }
-    }
+  std::deque<MeasuredStudy> open;
+  const auto conclude_rest = [&] {
+    for (auto& study : open) conclude(study, ceilings, report, progress);
+    progress.clear();
+  };
+  try {
+    measure({checkpoint, tokens, backends, specs, variants, ratios, scores, options, ceilings},
+            steps, report, progress, open);
+  } catch (const std::exception& error) {
+    conclude_rest();
+    rescue(report, run_.output, run_.quiet, error.what());
+    throw;
   }
-  // Interrupted before the end.
-  for (std::size_t i = concluded; i < measured.size(); ++i) {
-    conclude(measured[i], ceilings, report, progress);
-  }
-  progress.clear();
+  conclude_rest();  // of a run that was interrupted
   return deliver(report, run_.output, run_.quiet, reports::ExitCode::ok);
 }
 

@@ -61,6 +61,16 @@ def main():
                          kept["diagnostics"][-1]["rule"] == "run.failed",
                          "what was measured before the failure is kept, marked partial")
 
+            study = pathlib.Path(other) / "study.json"
+            lengths = ["16,99999999999" if word == "16" else word for word in support.QUICK]
+            done = support.run("prune", "--model", "mamba2-tiny", "--score", "magnitude", "--ratio",
+                               ".5", "--variant", "dense,physical", *lengths, "-o", study)
+            checks.check(done.returncode == 3, f"no memory has room for that: {done.returncode}")
+            kept = json.loads(study.read_text()) if study.exists() else {"comparisons": []}
+            checks.check(len(kept["comparisons"]) == 1 and len(kept["workloads"]) == 2 and
+                         kept["partial"] and kept["diagnostics"][-1]["rule"] == "run.failed",
+                         "what was pruned and measured before the failure is kept, marked partial")
+
         with support.scratch() as other:
             report = support.tiny_report(pathlib.Path(other) / "run.json")
         said = [d["message"] for d in report["diagnostics"] if d["rule"] == "run.durations"]
