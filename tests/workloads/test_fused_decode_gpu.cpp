@@ -74,15 +74,9 @@ TEST_CASE("a fused decode step opens its ranges, and gives in a graph what it gi
   spec.mode = Mode::decode, spec.length = 9;
   const auto model = make_model(checkpoint, spec);
   const auto execution = model->prepare(spec, {}, 1);
-  struct Entered : RangeObserver {
-    void enter(int range) override { order.push_back(range); }
-    void leave(int) override {}
-    std::vector<int> order;
-  } entered;
+  EnteredRanges entered;
   execution->run(&entered);
-  REQUIRE(entered.order.size() == execution->ranges().size());
-  for (std::size_t i = 0; i < entered.order.size(); ++i)
-    CHECK(entered.order[i] == static_cast<int>(i));
+  CHECK(entered.all_in_order(*execution));
 
   // Capturing takes a step itself. Replays overlap their launches, the steps above do not.
   const auto other = model->prepare(spec, {}, 1);

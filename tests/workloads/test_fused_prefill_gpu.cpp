@@ -66,15 +66,9 @@ TEST_CASE("a fused prefill opens its ranges, and gives in a graph what it gives 
   spec.batch = 3, spec.length = 130, spec.logits = logits;
   const auto model = make_model(checkpoint, spec);
   const auto execution = model->prepare(spec, {}, 1);
-  struct Entered : RangeObserver {
-    void enter(int range) override { order.push_back(range); }
-    void leave(int) override {}
-    std::vector<int> order;
-  } entered;
+  EnteredRanges entered;
   execution->run(&entered);
-  REQUIRE(entered.order.size() == execution->ranges().size());
-  for (std::size_t i = 0; i < entered.order.size(); ++i)
-    CHECK(entered.order[i] == static_cast<int>(i));
+  CHECK(entered.all_in_order(*execution));
   const auto other = model->prepare(spec, {}, 1);
   other->capture_graph();
   other->replay_graph();

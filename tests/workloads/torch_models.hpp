@@ -30,6 +30,20 @@ inline bool no_gpu() {
   return true;
 }
 
+/// The ranges that a run enters, in its order.
+struct EnteredRanges : RangeObserver {
+  void enter(int range) override { order.push_back(range); }
+  void leave(int) override {}
+  /// Each of the execution's once, as they are laid out.
+  bool all_in_order(const Execution& execution) const {
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (order[i] != static_cast<int>(i)) return false;
+    }
+    return order.size() == execution.ranges().size();
+  }
+  std::vector<int> order;
+};
+
 /// Small but awkward: odd state sizes that differ between layers, biases, groups, a ragged chunk.
 inline ModelConfig hosted_config(Family family) {
   ModelConfig config;
