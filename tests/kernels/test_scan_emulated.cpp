@@ -63,6 +63,7 @@ TEST_CASE("the scan's source on the host: blocks of a scheduler per warp") {
 
 TEST_CASE("the scan's source on the host: eight lanes per channel") {
   check_all<ScanLayout<8, 2, 5, 1, false, false>, 2>();
+  check_all<ScanLayout<8, 2, 10, 1, false, false>, 2>();
   check_all<ScanLayout<8, 2, 4, 1, false, false>, 2>();
 }
 
