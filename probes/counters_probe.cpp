@@ -193,11 +193,12 @@ class CountersProbe : public Probe {
       if (specs[i].leaf && !known_empty(target.ranges[i], trusted))
         leaves.push_back(static_cast<int>(i));
     }
+    const double l2 = l2_bytes(spec.device_index);
     const auto counted = count_ranges(execution, leaves, resolved.hardware, resolved.in_ranges(),
-                                      *device, options.interrupted);
+                                      first_in_each_pass(specs, l2), *device, options.interrupted);
     for (const auto& metric : resolved.metrics) {
       if (metric.reason.empty()) {
-        put_counted(metric, counted, specs, l2_bytes(spec.device_index), target);
+        put_counted(metric, counted, specs, l2, target);
         continue;
       }
       put(target.metrics, absent(metric, metric.reason));
@@ -237,6 +238,12 @@ class CountersProbe : public Probe {
       device_index_ = device_index;
     }
     return device_.get();
+  }
+
+  /// What a run leaves in the L2 is lost in what it writes when that is a hundred times as much.
+  static Before first_in_each_pass(const std::vector<workloads::RangeSpec>& specs, double l2) {
+    const auto written = static_cast<double>(total_cost(specs).bytes_written);
+    return written < 100 * l2 ? Before::uncounted_run : Before::nothing;
   }
 
   static double l2_bytes(int device_index) {

@@ -53,7 +53,9 @@ class EntryCounter : public workloads::RangeObserver {
 };
 
 /// Repeats the run until all passes are collected; false, with a problem, when that cannot be.
-bool replay(CounterSession& session, const std::function<void()>& run, bool (*interrupted)(),
+/// `lead_in` comes first in each pass.
+bool replay(CounterSession& session, const std::function<void()>& lead_in,
+            const std::function<void()>& run, bool (*interrupted)(),
             std::vector<std::string>& problems) {
   for (std::size_t pass = 0;; ++pass) {
     if (interrupted != nullptr && interrupted()) {
@@ -65,6 +67,7 @@ bool replay(CounterSession& session, const std::function<void()>& run, bool (*in
       return false;
     }
     session.start();
+    lead_in();
     run();
     if (session.stop()) return true;
   }
@@ -72,23 +75,20 @@ bool replay(CounterSession& session, const std::function<void()>& run, bool (*in
 
 /// Counts one run as one range. False when it could not be done.
 bool count_whole(workloads::Execution& execution, const std::vector<std::string>& hardware,
-                 CounterDevice& device, bool (*interrupted)(), Counted& counted) {
+                 CounterDevice& device, const std::function<void()>& lead_in, bool (*interrupted)(),
+                 Counted& counted) {
   Lap lap;
   const auto session = device.open(hardware, 1);
   ++counted.sessions;
   counted.opening += lap();
-  // A pass begins with an L2 that keeps no writes, and what this run leaves there is not counted:
-  // in its place that which an uncounted run before it has left.
   const auto run = [&] {
-    execution.run(nullptr);
-    execution.synchronize();
     session->push(kWhole);
     execution.run(nullptr);
     execution.synchronize();
     session->pop();
     ++counted.runs;
   };
-  const bool complete = replay(*session, run, interrupted, counted.problems);
+  const bool complete = replay(*session, lead_in, run, interrupted, counted.problems);
   counted.running += lap();
   if (complete) counted.whole = session->results().at(kWhole);
   counted.decoding += lap();
@@ -99,7 +99,8 @@ bool count_whole(workloads::Execution& execution, const std::vector<std::string>
 /// among all.
 bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
                   CounterSession& session, std::size_t opened,
-                  const std::vector<std::size_t>& places, bool (*interrupted)(), Counted& counted) {
+                  const std::vector<std::size_t>& places, const std::function<void()>& lead_in,
+                  bool (*interrupted)(), Counted& counted) {
   Lap lap;
   const auto run = [&] {
     observer.reset();
@@ -107,7 +108,7 @@ bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
     execution.synchronize();
     ++counted.runs;
   };
-  const bool complete = replay(session, run, interrupted, counted.problems);
+  const bool complete = replay(session, lead_in, run, interrupted, counted.problems);
   counted.running += lap();
   if (!complete) return false;
   const auto results = session.results();
@@ -129,7 +130,7 @@ bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
 
 Counted count_ranges(workloads::Execution& execution, const std::vector<int>& leaves,
                      const std::vector<std::string>& hardware,
-                     const std::vector<InRanges>& in_ranges, CounterDevice& device,
+                     const std::vector<InRanges>& in_ranges, Before before, CounterDevice& device,
                      bool (*interrupted)()) {
   Counted counted;
   const std::size_t ranges = execution.ranges().size();
@@ -139,7 +140,12 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
   execution.run(&entries);  // warms what is counted, too
   execution.synchronize();
   const auto entered = [&](int leaf) { return entries.entries[static_cast<std::size_t>(leaf)]; };
-  if (!count_whole(execution, hardware, device, interrupted, counted)) return counted;
+  const auto lead_in = [&] {
+    if (before == Before::nothing) return;
+    execution.run(nullptr);
+    execution.synchronize();
+  };
+  if (!count_whole(execution, hardware, device, lead_in, interrupted, counted)) return counted;
 
   std::vector<std::size_t> places;
   std::vector<std::string> chosen;
@@ -168,7 +174,7 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     counted.opening += lap();
     CountingObserver observer(ranges, *session);
     observer.choose(begin, end);
-    if (!count_leaves(execution, observer, *session, opened, places, interrupted, counted))
+    if (!count_leaves(execution, observer, *session, opened, places, lead_in, interrupted, counted))
       return counted;
     begin = end;
   }

@@ -51,6 +51,11 @@ struct Counted {
   std::vector<std::string> problems;              ///< one line each
 };
 
+/// What comes first in each pass. It finds in the L2 either no writes or those of others, and what
+/// the counted run leaves there is not counted: with an uncounted run before it, that which this
+/// one has left stands in its place. It matters where the L2 holds a part of what is written.
+enum class Before { nothing, uncounted_run };
+
 /// Counts everything as one range, then the chosen leaves (indices into execution.ranges()), one
 /// user range each, in as many sessions as they need. `in_ranges`: for each of `hardware`; what is
 /// not counted in ranges is zero there (fewer hardware metrics may need fewer passes, and a pass
@@ -59,7 +64,7 @@ struct Counted {
 /// `interrupted` answers true (it may be null).
 Counted count_ranges(workloads::Execution& execution, const std::vector<int>& leaves,
                      const std::vector<std::string>& hardware,
-                     const std::vector<InRanges>& in_ranges, CounterDevice& device,
+                     const std::vector<InRanges>& in_ranges, Before before, CounterDevice& device,
                      bool (*interrupted)());
 
 }  // namespace ssmprof::probes

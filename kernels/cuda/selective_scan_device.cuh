@@ -18,6 +18,38 @@ __device__ void block_barrier() {
   asm volatile("bar.sync 0, %0;" ::"n"(threads) : "memory");
 }
 
+/// A gate in shared memory that opens, again and again, when so many warps have come. Those who
+/// come go on; who waits for it to open for the n-th time must do so before it opens for the n+2nd.
+using Gate = std::uint64_t;
+
+__device__ inline unsigned gate_address(const Gate* gate) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(gate));
+}
+__device__ inline void gate_init(Gate* gate, int warps) {
+  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(gate_address(gate)), "r"(32 * warps)
+               : "memory");
+}
+/// Called by all threads of a warp: what they have read and written before, whoever waits finds
+/// done.
+__device__ inline void gate_come(Gate* gate) {
+  asm volatile(
+      "{.reg .b64 state; mbarrier.arrive.shared.b64 state, [%0];}" ::"r"(gate_address(gate))
+      : "memory");
+}
+/// `odd`: n is odd, counted from 0.
+__device__ inline void gate_wait(const Gate* gate, int odd) {
+#if __CUDA_ARCH__ >= 900
+#define SSMPROF_MBARRIER_WAIT "mbarrier.try_wait"
+#else
+#define SSMPROF_MBARRIER_WAIT "mbarrier.test_wait"
+#endif
+  asm volatile("{.reg .pred open;\nWAIT:\n" SSMPROF_MBARRIER_WAIT
+               ".parity.shared.b64 open, [%0], %1;\n@!open bra WAIT;\n}" ::"r"(gate_address(gate)),
+               "r"(odd)
+               : "memory");
+#undef SSMPROF_MBARRIER_WAIT
+}
+
 /// Moves a pointer on: two additions, whatever the compiler could make of several rounds' together.
 template <class P>
 __device__ void step_rows(P*& p, unsigned bytes) {

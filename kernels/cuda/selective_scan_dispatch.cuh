@@ -80,8 +80,7 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
     // Ten advancing warps in one block share the four schedulers out better than twice five.
     if (!sixteens && in_twenties == 40 && fullest(items, a.channels, 40) == 40)
       return form.template operator()<ScanLayout<8, 2, 10, 1, false, false>, 1, 2>();
-    if (!sixteens)
-      return form.template operator()<ScanLayout<8, 2, 5, 1, false, false>, 2, 2>();
+    if (!sixteens) return form.template operator()<ScanLayout<8, 2, 5, 1, false, false>, 2, 2>();
     return form.template operator()<ScanLayout<8, 2, 4, 1, false, false>, 3, 2>();
   }
   if (a.state <= 32) return form.template operator()<ScanLayout<8, 4, 4, 1, false, false>, 2>();

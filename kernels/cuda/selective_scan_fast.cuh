@@ -8,8 +8,9 @@
 /// A block owns kParts · kPer channels (kPer = 32 / kLanes) and walks them in rounds of 32 tokens.
 /// kParts of its warps prepare the next round (softplus, Δ·u, B and C transposed into shared
 /// memory) and finish the last one (D·u, gate, store); the others advance kSets parts each: kLanes
-/// lanes hold kStates states each, one EX2 and three FP32 operations per state and token. One
-/// barrier per round. What limits it: docs/kernels.md.
+/// lanes hold kStates states each, one EX2 and three FP32 operations per state and token. A warp
+/// waits for the other kind's warps only, so one may run a round ahead of the next. What limits it:
+/// docs/kernels.md.
 namespace ssmprof::kernels::cuda {
 
 struct ScanFastParams {
@@ -24,8 +25,8 @@ __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBl
   const SelectiveScanArgs& a = p.args;
   float* const shared = shared_floats();
   const ScanWalk walk(a, L::kChannels);
-  // Both kinds of warps meet here, each in its own loop.
-  const auto barrier = [] { block_barrier<L::kThreads>(); };
+  auto* const prepared = reinterpret_cast<Gate*>(shared + L::kGatesAt);
+  Gate* const advanced = prepared + 2;
 
   int warp = static_cast<int>(threadIdx.x) / 32;
   bool prepares = warp >= L::kWorkers;
@@ -35,13 +36,20 @@ __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBl
     if (prepares) warp = L::kWorkers + warp / 4;
   }
   const int lane = threadIdx.x % 32;
+  if (threadIdx.x < 2) {
+    gate_init(prepared + threadIdx.x, L::kParts);
+    gate_init(advanced + threadIdx.x, L::kWorkers);
+  }
+  block_barrier<L::kThreads>();
   if (prepares) {
     if (walk.rounds == 0) return;
     const int thread = (warp - L::kWorkers) * 32 + lane;
     if (a.delta_softplus && a.z.data != nullptr)
-      ScanPreparer<T, L, kAhead, kOctetsAligned, true>(a, walk, shared, thread).run(barrier);
+      ScanPreparer<T, L, kAhead, kOctetsAligned, true>(a, walk, shared, thread)
+          .run(prepared, advanced);
     else
-      ScanPreparer<T, L, kAhead, kOctetsAligned, false>(a, walk, shared, thread).run(barrier);
+      ScanPreparer<T, L, kAhead, kOctetsAligned, false>(a, walk, shared, thread)
+          .run(prepared, advanced);
     return;
   }
 
@@ -62,13 +70,13 @@ __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBl
   }
   float *here = shared, *there = shared + L::kBuffer;
   for (int r = 0; r < walk.rounds; ++r) {
-    barrier();
+    gate_wait(prepared + r % 2, r / 2 % 2);
     worker.round(here);
+    gate_come(advanced + r % 2);
     float* const swap = here;
     here = there;
     there = swap;
   }
-  if (walk.rounds > 0) barrier();
   if (a.final_state == nullptr) return;
 #pragma unroll
   for (int s = 0; s < L::kSets; ++s) {

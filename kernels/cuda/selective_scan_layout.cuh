@@ -69,7 +69,8 @@ struct ScanLayout {
   }
   static constexpr int kBuffer =
       (kPartialAt + (kParts + (kQuads > 1 ? kWorkers : 0)) * kPartialPart + 3) / 4 * 4;
-  static constexpr int kBytes = 2 * kBuffer * 4;
+  // After both buffers: for each, a gate that opens when it is prepared, one when it is used.
+  static constexpr int kGatesAt = 2 * kBuffer, kBytes = kGatesAt * 4 + 4 * 8;
   static_assert(kPartialAt % 4 == 0 && kStepEnd % 4 == 0 && kCAt % 4 == 0);
 };
 

@@ -84,9 +84,8 @@ class ScanPreparer {
     partials_ = shared + L::kPartialAt + L::partial_at(part_, 0, 0) + token;
   }
 
-  /// `barrier` is where preparing and advancing warps meet, once before each round and at the end.
-  template <class Barrier>
-  __device__ void run(const Barrier& barrier) {
+  /// The gates of both buffers: open when a round is prepared, and when it is advanced.
+  __device__ void run(Gate* prepared, Gate* advanced) {
     load(raw_[0]);
     if constexpr (kAhead == 2) {
       load_words_below(z_raw_[0], z_, z_token_, left_ + 32);
@@ -94,16 +93,19 @@ class ScanPreparer {
       load(raw_[kAhead - 1]);
     }
     prepare<0>(raw_[0]);
+    gate_come(prepared);
     load(raw_[0]);
     // Round 0 finishes nothing: the output pointer steps onto row 0 instead.
     out_ -= out_step_;
     int r = 0;
     do {
-      round<1>(r, barrier);
+      if (r > 0) gate_wait(advanced + 1, (r / 2 + 1) % 2);
+      round<1>(r, prepared + 1);
       if (++r == rounds_) break;
-      round<0>(r, barrier);
+      gate_wait(advanced, r / 2 % 2);
+      round<0>(r, prepared);
     } while (++r < rounds_);
-    barrier();
+    gate_wait(advanced + (rounds_ + 1) % 2, (rounds_ - 1) / 2 % 2);
     const int tokens = left_ + 32 * (kAhead + 2);
     float sums[L::kPer];
     if (rounds_ % 2 == 1) {
@@ -125,14 +127,14 @@ class ScanPreparer {
   };
 
   /// Finishes round r - 1 and prepares round r + 1; `parity` is theirs.
-  template <int parity, class Barrier>
-  __device__ void round(int r, const Barrier& barrier) {
+  template <int parity>
+  __device__ void round(int r, Gate* prepared) {
     Raw& raw = raw_[kAhead == 2 ? parity : 0];
     Words<L::kWords>& z = z_raw_[kAhead == 2 ? parity : 0];
-    barrier();
     float sums[L::kPer];
     add_up<parity>(sums);
     prepare<parity>(raw);
+    gate_come(prepared);
     load(raw);
     finish(sums, z, r > 0 && token_ != kNever);
     load_words_below(z, z_, z_token_, left_ + 96);

@@ -184,8 +184,13 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
     __syncwarp();
     if (++stage == Layout::kStages) stage = 0, phase ^= 1U;
   };
+  int n = 0;
+  if constexpr (kForm == Form::both) {
+    while (n < min(Layout::kStages, passage.total)) start_chunk(n++);
+    sm90::cluster_wait();
+  }
 #pragma unroll 1
-  for (int n = 0; n < passage.total; ++n) start_chunk(n);
+  for (; n < passage.total; ++n) start_chunk(n);
 }
 
 }  // namespace ssmprof::kernels::cuda::ssd_detail

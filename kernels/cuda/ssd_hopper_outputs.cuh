@@ -26,7 +26,6 @@ __device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[
   const float decayed = stretch_state<T, Layout, kPanels, true, true>(
       s, Passage<Form::both>(p, u).backward, base, w, ring);
   if (thread % 32 == 0) sm90::mbarrier_arrive(base + Layout::kCarryBarrier);
-  sm90::cluster_wait();  // the other blocks have begun
   relay_state<kPanels>(s, decayed, states, base + Layout::kRelayBarriers + w * kPanels * 64,
                        thread);
   sm90::group_barrier(1 + kWarpgroups + w, 128);

@@ -117,6 +117,8 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
       int n = warp;
       load(n);
       barriers_ready<kThreads>();
+      if constexpr (kForm == Form::both) sm90::cluster_arrive();
+      bool cluster_waits = kForm == Form::both;
 #pragma unroll 1
       while (n < end) {
         const int stage = n % kStages;
@@ -127,9 +129,13 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
         times.store(values, base + Layout::kTimes + stage * Layout::kTimesStage, lane);
         sm90::mbarrier_arrive(full + stage * 8);
         n = next;
+        if (cluster_waits) sm90::cluster_wait();
+        cluster_waits = false;
       }
+      if (cluster_waits) sm90::cluster_wait();
     } else {
       barriers_ready<kThreads>();
+      if constexpr (kForm == Form::both) sm90::cluster_arrive(), sm90::cluster_wait();
     }
     if (!stores) return;
     OutputRows<T, Layout, kBulk> out(p, u, warp - 1, lane);

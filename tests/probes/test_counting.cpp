@@ -66,6 +66,7 @@ struct FakeDevice : CounterDevice {
 };
 
 const std::vector<InRanges> kAlways{InRanges::always, InRanges::always};
+constexpr Before kLedIn = Before::uncounted_run;
 
 FakeExecution executing(int conv_entries) {
   return {{}, small_tree(), [=](workloads::RangeObserver* observer) {
@@ -83,7 +84,8 @@ FakeExecution executing(int conv_entries) {
 TEST_CASE("leaves are counted flat, once per pass, and the whole apart") {
   FakeDevice device;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1, 3, 4, 5}, {"a", "b"}, kAlways, device, nullptr);
+  const auto counted =
+      count_ranges(execution, {1, 3, 4, 5}, {"a", "b"}, kAlways, kLedIn, device, nullptr);
   CHECK(counted.passes == 3);
   CHECK(counted.sessions == 2);
   CHECK(counted.runs == 6);
@@ -95,7 +97,7 @@ TEST_CASE("leaves are counted flat, once per pass, and the whole apart") {
   CHECK(counted.problems.empty());
 }
 
-TEST_CASE("every pass over the whole begins with a run that is not counted") {
+TEST_CASE("every pass begins with a run that is not counted, when asked") {
   FakeDevice device;
   int runs = 0, observed = 0;
   FakeExecution execution({}, small_tree(), [&](workloads::RangeObserver* observer) {
@@ -104,9 +106,11 @@ TEST_CASE("every pass over the whole begins with a run that is not counted") {
     ++observed;
     const workloads::ScopedRange range(observer, 1);
   });
-  const auto counted = count_ranges(execution, {1}, {"a"}, {InRanges::always}, device, nullptr);
-  CHECK(counted.runs == 6);      // three passes over the whole, three over the leaf
-  CHECK(runs == 1 + 2 * 3 + 3);  // and one that warms
+  const auto before = GENERATE(Before::nothing, Before::uncounted_run);
+  const auto counted =
+      count_ranges(execution, {1}, {"a"}, {InRanges::always}, before, device, nullptr);
+  CHECK(counted.runs == 6);  // three passes over the whole, three over the leaf
+  CHECK(runs == 1 + (before == Before::nothing ? 1 : 2) * 6);  // and one that warms
   CHECK(observed == 1 + 3);
   CHECK(counted.whole == std::vector<double>{1});
 }
@@ -114,7 +118,8 @@ TEST_CASE("every pass over the whole begins with a run that is not counted") {
 TEST_CASE("a leaf entered again is the sum") {
   FakeDevice device;
   auto execution = executing(3);
-  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, kAlways, device, nullptr);
+  const auto counted =
+      count_ranges(execution, {1, 3, 4}, {"a", "b"}, kAlways, kLedIn, device, nullptr);
   CHECK(counted.ranges[3] == std::vector<double>{3, 9});
 }
 
@@ -122,7 +127,8 @@ TEST_CASE("ranges are split over sessions when one cannot hold them") {
   FakeDevice device;
   device.capacity = 1;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1, 3, 4}, {"a", "b"}, kAlways, device, nullptr);
+  const auto counted =
+      count_ranges(execution, {1, 3, 4}, {"a", "b"}, kAlways, kLedIn, device, nullptr);
   CHECK(counted.sessions == 4);
   CHECK(counted.ranges[1] == std::vector<double>{1, 1});
   CHECK(counted.ranges[3] == std::vector<double>{1, 3});
@@ -134,8 +140,9 @@ TEST_CASE("ranges are counted for what they need") {
   auto execution = executing(1);
   const std::vector<std::string> hardware{"none", "a", "b", "none"};
   using enum InRanges;
-  const auto counted = count_ranges(execution, {1, 4}, hardware,
-                                    {unless_zero, never, unless_zero, always}, device, nullptr);
+  const auto counted =
+      count_ranges(execution, {1, 4}, hardware, {unless_zero, never, unless_zero, always}, kLedIn,
+                   device, nullptr);
   CHECK(device.asked == std::vector<std::vector<std::string>>{hardware, {"b", "none"}});
   CHECK(counted.range_hardware == 2);
   CHECK(counted.whole == std::vector<double>{0, 1, 99, 0});
@@ -147,7 +154,7 @@ TEST_CASE("ranges need no session when the whole tells all") {
   FakeDevice device;
   auto execution = executing(1);
   const auto counted =
-      count_ranges(execution, {1, 5}, {"none"}, {InRanges::unless_zero}, device, nullptr);
+      count_ranges(execution, {1, 5}, {"none"}, {InRanges::unless_zero}, kLedIn, device, nullptr);
   CHECK(counted.sessions == 1);
   CHECK(counted.ranges[1] == std::vector<double>{0});
   CHECK(counted.ranges[5].empty());  // never entered
@@ -156,8 +163,8 @@ TEST_CASE("ranges need no session when the whole tells all") {
 TEST_CASE("an interruption ends the counting and is said") {
   FakeDevice device;
   auto execution = executing(1);
-  const auto counted =
-      count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, device, [] { return true; });
+  const auto counted = count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, kLedIn, device,
+                                    [] { return true; });
   REQUIRE(counted.problems.size() == 1);
   CHECK(counted.problems.front().find("interrupted") != std::string::npos);
   CHECK(counted.whole.empty());
@@ -168,7 +175,8 @@ TEST_CASE("counters that never end are given up") {
   FakeDevice device;
   device.needed_passes = 100000;
   auto execution = executing(1);
-  const auto counted = count_ranges(execution, {1}, {"a"}, {InRanges::always}, device, nullptr);
+  const auto counted =
+      count_ranges(execution, {1}, {"a"}, {InRanges::always}, kLedIn, device, nullptr);
   CHECK(counted.problems.size() == 1);
 }
 
@@ -177,7 +185,7 @@ TEST_CASE("ranges whose counts do not come back are a problem, not zero") {
   device.lost = 1;
   auto execution = executing(1);
   const auto counted =
-      count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, device, nullptr);
+      count_ranges(execution, {1, 3, 4}, {"a"}, {InRanges::always}, kLedIn, device, nullptr);
   CHECK(counted.problems == std::vector<std::string>{"the counters came back for 2 of 3 ranges"});
   CHECK(counted.whole == std::vector<double>{1});
   for (const auto& range : counted.ranges) CHECK(range.empty());

@@ -77,6 +77,8 @@ class Machine {
   int cluster() const { return cluster_; }
   int block_index() const { return first_ + self_->block; }
 
+  /// Lets others run.
+  void yield() { swapcontext(&self_->context, &scheduler_); }
   void barrier_of_warp() { wait(warp().barrier, kWarp); }
   void barrier_of_block() { wait(block().barrier, threads_); }
   void barrier_of(int threads) { wait(block().barrier, threads); }
@@ -119,8 +121,6 @@ class Machine {
     ++machine.block().ended;
     machine.yield();
   }
-
-  void yield() { swapcontext(&self_->context, &scheduler_); }
 
   void wait(Barrier& barrier, int count) {
     const unsigned round = barrier.round;

@@ -29,6 +29,20 @@ template <int threads>
 void block_barrier() {
   Machine::get().barrier_of(threads);
 }
+struct Gate {
+  std::uint16_t threads, missing;
+  std::uint32_t opened;
+};
+inline void gate_init(Gate* gate, int warps) {
+  gate->threads = gate->missing = static_cast<std::uint16_t>(32 * warps), gate->opened = 0;
+}
+inline void gate_come(Gate* gate) {
+  if (--gate->missing == 0) gate->missing = gate->threads, ++gate->opened;
+}
+inline void gate_wait(const Gate* gate, int odd) {
+  while (gate->opened % 2 == static_cast<unsigned>(odd)) Machine::get().yield();
+}
+
 template <class P>
 void step_rows(P*& p, unsigned bytes) {
   p = reinterpret_cast<P*>(reinterpret_cast<std::uintptr_t>(p) + bytes);
