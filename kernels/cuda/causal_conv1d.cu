@@ -1,4 +1,7 @@
 #include "kernels/cuda/causal_conv1d.hpp"
+
+#include <algorithm>
+
 #include "kernels/cuda/causal_conv1d_sequences.cuh"
 #include "kernels/cuda/causal_conv1d_walk.cuh"
 
@@ -84,15 +87,18 @@ bool can_walk(const ConvParams& p) {
   return !p.sequences && p.x_row < (1 << 27) && p.out_row < (1 << 27);
 }
 
+/// Tokens per thread of long inputs: the halo of three rows is cheap, and the last wave of blocks
+/// short (docs/kernels.md).
+constexpr std::int64_t kWalkTokens = 24;
+
 /// Short inputs take one step per thread, in several waves of few registers; from there on
-/// stretches grow with the length, one wave, until they are long enough to make the halo of three
-/// rows cheap.
+/// stretches grow with the length, one wave, up to kWalkTokens.
 template <class T>
 void launch_walk(ConvParams p, std::int64_t batch, const Launch& where) {
   p.vectors = static_cast<std::uint32_t>(p.channels * sizeof(T) / (4 * kWalkWords));
   const bool brief = batch * blocks_for(p.length, kWalkRows) * p.vectors <= 8 * kWave;
   const std::int64_t fill = blocks_for(batch * p.length * p.vectors, kWave * kWalkRows) * kWalkRows;
-  p.chunk_length = brief ? kWalkRows : fill < 64 ? fill : 64;
+  p.chunk_length = brief ? kWalkRows : std::min(fill, kWalkTokens);
   p.chunks = static_cast<std::uint32_t>(blocks_for(p.length, p.chunk_length));
   const dim3 blocks(static_cast<unsigned>(
                         blocks_for(static_cast<std::int64_t>(p.vectors) * p.chunks, kConvThreads)),

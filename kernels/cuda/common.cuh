@@ -65,7 +65,7 @@ __device__ inline __nv_bfloat16 from_float<__nv_bfloat16>(float v) {
   return __float2bfloat16_rn(v);
 }
 
-/// n elements moved as one aligned access of n·sizeof(T) bytes (4, 8 or 16).
+/// n elements moved as one aligned access of n·sizeof(T) bytes (4, 8 or 16; 32 as two).
 template <class T, int n>
 struct alignas(sizeof(T) * n) Pack {
   T v[n];

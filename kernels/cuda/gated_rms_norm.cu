@@ -11,6 +11,7 @@ using ssd_detail::load_vec;
 using ssd_detail::store_vec;
 
 constexpr int kMaxThreads = 1024;
+constexpr std::int64_t kManyRows = 1024;
 /// Outputs from so many bytes on do not stay in the L2 until they are read.
 constexpr std::int64_t kLargeOutput = std::int64_t{48} << 20;
 
@@ -133,6 +134,9 @@ void run(const GatedRmsNormArgs& args, const Launch& where) {
   };
   const auto sized = [&](auto once) {
     constexpr bool kOnce = decltype(once)::value;
+    // Many rows want few threads each, with much in flight; few rows want many.
+    if (n <= 1024 && args.tokens * groups >= kManyRows)
+      return go(gated_rms_norm_rows<T, 4, 256, kOnce>, 4);
     if (n <= 512) return go(gated_rms_norm_rows<T, 2, 256, kOnce>, 2);
     if (n <= 1024) return go(gated_rms_norm_rows<T, 3, 352, kOnce>, 3);
     go(gated_rms_norm_rows<T, 4, kMaxThreads, kOnce>, 4);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/cuda/math.cuh"
 #include "kernels/cuda/programmatic.cuh"
 #include "kernels/cuda/rms_norm.hpp"
@@ -5,9 +7,13 @@
 namespace ssmprof::kernels::cuda {
 namespace {
 
-/// One block of `threads` per row. Up to kHeld vectors of a thread stay in registers between the
-/// statistics and the output; longer rows are read again.
-constexpr int kHeld = 2;
+/// One block per row. So many vectors of V channels of a thread stay in registers between the
+/// statistics and the output; longer rows are read again. Fewer threads, with more each, where they
+/// have a row's scale to wait for.
+template <int V, bool kScaled>
+constexpr int kHeldVectors = V > 1 && !kScaled ? 1 : 2;
+
+constexpr std::int64_t kMost = 1024;  ///< threads of a block
 
 /// A token's rows.
 template <class X, class R>
@@ -61,7 +67,8 @@ struct LaneSquares {
 };
 
 template <class T, class X, class R, int V, bool kScaled>
-__global__ void __launch_bounds__(1024) rms_norm_kernel(const RmsNormArgs a) {
+__global__ void __launch_bounds__(kMost) rms_norm_kernel(const RmsNormArgs a) {
+  constexpr int kHeld = kHeldVectors<V, kScaled>;
   const std::int64_t token = blockIdx.x;
   const Source<X, R> from{static_cast<const X*>(a.x.data) + token * a.x.row_stride,
                           a.residual.data != nullptr ? static_cast<const R*>(a.residual.data) +
@@ -148,24 +155,30 @@ __global__ void __launch_bounds__(1024) rms_norm_kernel(const RmsNormArgs a) {
   }
 }
 
+template <class T, class X, class R, int V, bool kScaled>
+void launch_form(const RmsNormArgs& a, const Launch& where) {
+  constexpr std::int64_t kOfThread = V * kHeldVectors<V, kScaled>;
+  const std::int64_t wanted = blocks_for(blocks_for(a.channels, kOfThread), kWarp) * kWarp;
+  launch_overlapping("rms_norm", rms_norm_kernel<T, X, R, V, kScaled>,
+                     static_cast<unsigned>(a.tokens), static_cast<int>(std::min(wanted, kMost)), 0,
+                     where, a);
+}
+
 template <class T, class X, class R>
 void launch(const RmsNormArgs& a, const Launch& where) {
-  constexpr int V = 4;
+  constexpr int V = 8;
   const auto fits = [](const ConstRows& r, std::size_t size) {
     return rows_aligned(r.data, 0, r.row_stride, size, size * V);
   };
   const bool vector = a.channels % V == 0 && fits(a.x, sizeof(X)) && fits(a.residual, sizeof(R)) &&
                       fits(a.residual_out, sizeof(R)) && fits(a.out, sizeof(T)) &&
                       reinterpret_cast<std::uintptr_t>(a.weight) % (sizeof(T) * V) == 0;
-  const int width = vector ? V : 1;
-  const std::int64_t wanted = blocks_for(blocks_for(a.channels, width * kHeld), kWarp) * kWarp;
-  const int threads = static_cast<int>(wanted < 1024 ? wanted : 1024);
-  const auto blocks = static_cast<unsigned>(a.tokens);
   const bool scaled = a.x_scale.squares != nullptr;
-  const auto kernel =
-      vector ? (scaled ? rms_norm_kernel<T, X, R, V, true> : rms_norm_kernel<T, X, R, V, false>)
-             : (scaled ? rms_norm_kernel<T, X, R, 1, true> : rms_norm_kernel<T, X, R, 1, false>);
-  launch_overlapping("rms_norm", kernel, blocks, threads, 0, where, a);
+  if (vector) {
+    scaled ? launch_form<T, X, R, V, true>(a, where) : launch_form<T, X, R, V, false>(a, where);
+  } else {
+    scaled ? launch_form<T, X, R, 1, true>(a, where) : launch_form<T, X, R, 1, false>(a, where);
+  }
 }
 
 }  // namespace

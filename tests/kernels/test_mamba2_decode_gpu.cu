@@ -165,6 +165,15 @@ TEST_CASE("the CUDA gated norm of any group size") {
   check_gated_norm(dtype, 67, groups, size, GENERATE(0, 3));
 }
 
+TEST_CASE("the CUDA gated norm of many rows") {
+  if (!has_device()) return;
+  const auto [groups, size] = GENERATE(table<std::int64_t, std::int64_t>(
+      {{1, 8}, {3, 72}, {1, 1000}, {1, 1536}, {1, 5120}, {1, 8192}, {1, 8200}, {2, 20}}));
+  const DType dtype = GENERATE(DType::f32, DType::bf16);
+  CAPTURE(groups, size, name_of(dtype));
+  check_gated_norm(dtype, 1031, groups, size, GENERATE(0, 8));
+}
+
 TEST_CASE("the CUDA gated norm of more than the L2 holds") {
   if (!has_device()) return;
   check_gated_norm(DType::bf16, 4999, 1, 5120, 0);
