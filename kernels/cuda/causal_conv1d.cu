@@ -1,7 +1,6 @@
-#include "kernels/cuda/causal_conv1d.hpp"
-
 #include <algorithm>
 
+#include "kernels/cuda/causal_conv1d.hpp"
 #include "kernels/cuda/causal_conv1d_sequences.cuh"
 #include "kernels/cuda/causal_conv1d_walk.cuh"
 

@@ -36,18 +36,23 @@ __device__ inline void gate_come(Gate* gate) {
       "{.reg .b64 state; mbarrier.arrive.shared.b64 state, [%0];}" ::"r"(gate_address(gate))
       : "memory");
 }
-/// `odd`: n is odd, counted from 0.
+/// `odd`: n is odd, counted from 0. The hardware may keep the warp asleep as long as it likes:
+/// looking again and again would take issue slots from those that work.
 __device__ inline void gate_wait(const Gate* gate, int odd) {
 #if __CUDA_ARCH__ >= 900
-#define SSMPROF_MBARRIER_WAIT "mbarrier.try_wait"
+  constexpr unsigned kNanoseconds = 10'000'000;
+  asm volatile(
+      "{.reg .pred open;\nWAIT:\nmbarrier.try_wait.parity.shared.b64 open, [%0], %1, %2;\n"
+      "@!open bra WAIT;\n}" ::"r"(gate_address(gate)),
+      "r"(odd), "n"(kNanoseconds)
+      : "memory");
 #else
-#define SSMPROF_MBARRIER_WAIT "mbarrier.test_wait"
+  asm volatile(
+      "{.reg .pred open;\nWAIT:\nmbarrier.test_wait.parity.shared.b64 open, [%0], %1;\n"
+      "@!open bra WAIT;\n}" ::"r"(gate_address(gate)),
+      "r"(odd)
+      : "memory");
 #endif
-  asm volatile("{.reg .pred open;\nWAIT:\n" SSMPROF_MBARRIER_WAIT
-               ".parity.shared.b64 open, [%0], %1;\n@!open bra WAIT;\n}" ::"r"(gate_address(gate)),
-               "r"(odd)
-               : "memory");
-#undef SSMPROF_MBARRIER_WAIT
 }
 
 /// Moves a pointer on: two additions, whatever the compiler could make of several rounds' together.

@@ -226,7 +226,8 @@ TEST_CASE("the CUDA SSD in its forms without a cluster", "[small]") {
   }
 }
 
-TEST_CASE("the CUDA SSD in its forms with a cluster") {
+// For compute-sanitizer, which serializes what a cluster does at once.
+TEST_CASE("the CUDA SSD in its forms with a cluster", "[small]") {
   SsdCase c = shape(1, 130, 2, 64, 1, 128);
   c.initial = true;
   SECTION("one launch") {
