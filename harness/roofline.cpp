@@ -98,19 +98,20 @@ Binding binding(const std::map<std::string, double>& limits, std::optional<doubl
   const auto most =
       std::max_element(limits.begin(), limits.end(),
                        [](const auto& a, const auto& b) { return a.second < b.second; });
-  if (most == limits.end() || !time || *time <= 0) {
+  const auto spent = kernel_time ? kernel_time : time;
+  if (most == limits.end() || !spent || *spent <= 0) {
     result.reason = "nothing to compare was measured";
     return result;
   }
-  result.share_of_time = most->second / *time;
-  if (*result.share_of_time > 1) {
+  result.share = most->second / *spent;
+  if (*result.share > 1) {
     result.reason = most->first +
                     " was faster than its ceiling: the data stayed in caches, or the "
                     "ceiling's own measurement is not the best case";
-  } else if (*result.share_of_time >= kBinds) {
-    result.limit = most->first;
+  } else if (kernel_time && time && *kernel_time < kBinds * *time) {
+    result.limit = "launch";
   } else {
-    result.limit = kernel_time && *kernel_time < kBinds * *time ? "launch" : "latency";
+    result.limit = *result.share >= kBinds ? most->first : "latency";
   }
   return result;
 }
@@ -145,7 +146,7 @@ nlohmann::json roofline(const reports::Workload& workload,
       const auto time = value_of(row->metrics, "time");
       const auto bound = binding(seconds, time, value_of(row->metrics, "kernel_time"));
       if (bound.limit) point["binds"] = *bound.limit;
-      if (bound.share_of_time) point["share_of_limit"] = *bound.share_of_time;
+      if (bound.share) point["share_of_limit"] = *bound.share;
       if (!bound.reason.empty()) point["reason"] = bound.reason;
       point["limits"] = seconds;
       if (time && sum.floor > 0) point["time_over_floor"] = *time / sum.floor;

@@ -33,16 +33,17 @@ std::map<std::string, double> limits(const std::vector<reports::Metric>& row,
                                      const std::vector<reports::Metric>& whole,
                                      const workloads::Ceilings& ceilings);
 
-/// What holds a component back, by its limits and its measured time (s).
+/// What holds a component back, by its limits and its measured times (s).
 struct Binding {
-  std::optional<std::string> limit;     ///< a limit, "launch" or "latency"; empty: see reason
-  std::optional<double> share_of_time;  ///< the longest limit / time
-  std::string reason;                   ///< why there is no limit
+  std::optional<std::string> limit;  ///< a limit, "launch" or "latency"; empty: see reason
+  std::optional<double> share;       ///< the longest limit / time that kernels ran
+  std::string reason;                ///< why there is no limit
 };
 
-/// The longest limit, when it is at least half of the time. Below that nothing is used up:
-/// "latency", or "launch" where kernels ran for less than half of the time (`kernel_time`, when
-/// known). A limit above the time binds nothing: the ceiling that it stands on was exceeded.
+/// "launch" where kernels ran (`kernel_time`) for less than half of the time; else the longest
+/// limit, when it is at least half of the time that kernels ran, and "latency" when nothing is used
+/// up. `time` stands for `kernel_time` where that is not known. A limit above it binds nothing: the
+/// ceiling that it stands on was exceeded.
 Binding binding(const std::map<std::string, double>& limits, std::optional<double> time,
                 std::optional<double> kernel_time);
 

@@ -57,11 +57,14 @@ TEST_CASE("what a component did is divided by what each resource can do") {
 
 TEST_CASE("the longest limit binds when it takes half of the time or more") {
   const std::map<std::string, double> limits = {{"dram", 6}, {"issue", 3}};
-  CHECK(harness::binding(limits, 10.0, 9.0).limit == "dram");
-  CHECK(*harness::binding(limits, 10.0, 9.0).share_of_time == Approx(0.6));
+  CHECK(harness::binding(limits, 12.0, 10.0).limit == "dram");
+  CHECK(*harness::binding(limits, 12.0, 10.0).share == Approx(0.6));
+  CHECK(harness::binding(limits, 20.0, 11.9).limit == "dram");  // the host's wait is no latency
   CHECK(harness::binding(limits, 20.0, 19.0).limit == "latency");
   CHECK(harness::binding(limits, 20.0, 9.0).limit == "launch");
+  CHECK(harness::binding(limits, 10.0, std::nullopt).limit == "dram");
   CHECK(harness::binding(limits, 20.0, std::nullopt).limit == "latency");
+  CHECK_FALSE(harness::binding(limits, 20.0, 5.0).limit.has_value());
   const auto exceeded = harness::binding(limits, 5.0, std::nullopt);
   CHECK_FALSE(exceeded.limit.has_value());
   CHECK(exceeded.reason.find("dram") == 0);
