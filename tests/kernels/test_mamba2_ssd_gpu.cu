@@ -192,7 +192,7 @@ TEST_CASE("the CUDA SSD keeps packed sequences apart") {
   require_close(c, kF32, kF32);
 }
 
-// For compute-sanitizer, under which a block that waits for others is very slow.
+// Small shapes of every form, for compute-sanitizer, to the end of the next case.
 TEST_CASE("the CUDA SSD in its forms without a cluster", "[small]") {
   SsdCase c = shape(1, 64, 2, 64, 1, 128);
   c.initial = true;
@@ -226,7 +226,6 @@ TEST_CASE("the CUDA SSD in its forms without a cluster", "[small]") {
   }
 }
 
-// For compute-sanitizer, which serializes what a cluster does at once.
 TEST_CASE("the CUDA SSD in its forms with a cluster", "[small]") {
   SsdCase c = shape(1, 130, 2, 64, 1, 128);
   c.initial = true;
