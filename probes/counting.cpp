@@ -52,31 +52,44 @@ class EntryCounter : public workloads::RangeObserver {
   std::vector<std::size_t> entries;
 };
 
-/// Repeats the run until all passes are collected; false, with a problem, when that cannot be.
-/// `lead_in` comes first in each pass.
-bool replay(CounterSession& session, const std::function<void()>& lead_in,
-            const std::function<void()>& run, bool (*interrupted)(),
-            std::vector<std::string>& problems) {
-  for (std::size_t pass = 0;; ++pass) {
-    if (interrupted != nullptr && interrupted()) {
-      problems.emplace_back("interrupted while counting");
-      return false;
+/// Repeats a run until a session has collected all passes; false, with a problem, when that cannot
+/// be.
+class Replay {
+ public:
+  Replay(workloads::Execution& execution, Before before, bool (*interrupted)(),
+         std::vector<std::string>& problems)
+      : execution_(execution), before_(before), interrupted_(interrupted), problems_(problems) {}
+
+  bool operator()(CounterSession& session, const std::function<void()>& run) const {
+    for (std::size_t pass = 0;; ++pass) {
+      if (interrupted_ != nullptr && interrupted_()) {
+        problems_.emplace_back("interrupted while counting");
+        return false;
+      }
+      if (pass == kMaxPasses) {
+        problems_.emplace_back("the counters asked for more passes than can be");
+        return false;
+      }
+      session.start();
+      if (before_ == Before::uncounted_run) {
+        execution_.run(nullptr);
+        execution_.synchronize();
+      }
+      run();
+      if (session.stop()) return true;
     }
-    if (pass == kMaxPasses) {
-      problems.emplace_back("the counters asked for more passes than can be");
-      return false;
-    }
-    session.start();
-    lead_in();
-    run();
-    if (session.stop()) return true;
   }
-}
+
+ private:
+  workloads::Execution& execution_;
+  const Before before_;
+  bool (*const interrupted_)();
+  std::vector<std::string>& problems_;
+};
 
 /// Counts one run as one range. False when it could not be done.
 bool count_whole(workloads::Execution& execution, const std::vector<std::string>& hardware,
-                 CounterDevice& device, const std::function<void()>& lead_in, bool (*interrupted)(),
-                 Counted& counted) {
+                 CounterDevice& device, const Replay& replay, Counted& counted) {
   Lap lap;
   const auto session = device.open(hardware, 1);
   ++counted.sessions;
@@ -88,7 +101,7 @@ bool count_whole(workloads::Execution& execution, const std::vector<std::string>
     session->pop();
     ++counted.runs;
   };
-  const bool complete = replay(*session, lead_in, run, interrupted, counted.problems);
+  const bool complete = replay(*session, run);
   counted.running += lap();
   if (complete) counted.whole = session->results().at(kWhole);
   counted.decoding += lap();
@@ -99,8 +112,7 @@ bool count_whole(workloads::Execution& execution, const std::vector<std::string>
 /// among all.
 bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
                   CounterSession& session, std::size_t opened,
-                  const std::vector<std::size_t>& places, const std::function<void()>& lead_in,
-                  bool (*interrupted)(), Counted& counted) {
+                  const std::vector<std::size_t>& places, const Replay& replay, Counted& counted) {
   Lap lap;
   const auto run = [&] {
     observer.reset();
@@ -108,7 +120,7 @@ bool count_leaves(workloads::Execution& execution, CountingObserver& observer,
     execution.synchronize();
     ++counted.runs;
   };
-  const bool complete = replay(session, lead_in, run, interrupted, counted.problems);
+  const bool complete = replay(session, run);
   counted.running += lap();
   if (!complete) return false;
   const auto results = session.results();
@@ -140,12 +152,8 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
   execution.run(&entries);  // warms what is counted, too
   execution.synchronize();
   const auto entered = [&](int leaf) { return entries.entries[static_cast<std::size_t>(leaf)]; };
-  const auto lead_in = [&] {
-    if (before == Before::nothing) return;
-    execution.run(nullptr);
-    execution.synchronize();
-  };
-  if (!count_whole(execution, hardware, device, lead_in, interrupted, counted)) return counted;
+  const Replay replay(execution, before, interrupted, counted.problems);
+  if (!count_whole(execution, hardware, device, replay, counted)) return counted;
 
   std::vector<std::size_t> places;
   std::vector<std::string> chosen;
@@ -174,7 +182,7 @@ Counted count_ranges(workloads::Execution& execution, const std::vector<int>& le
     counted.opening += lap();
     CountingObserver observer(ranges, *session);
     observer.choose(begin, end);
-    if (!count_leaves(execution, observer, *session, opened, places, lead_in, interrupted, counted))
+    if (!count_leaves(execution, observer, *session, opened, places, replay, counted))
       return counted;
     begin = end;
   }

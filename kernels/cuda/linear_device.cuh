@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/common.cuh"
+#include "kernels/cuda/mbarrier.cuh"
 
 /// The instructions that the linear layer is made of.
 namespace ssmprof::kernels::cuda {
@@ -30,10 +31,6 @@ __device__ void mma_k16(float (&d)[4], const uint4& a, std::uint32_t b0, std::ui
 __device__ inline unsigned char* block_memory() {
   extern __shared__ __align__(128) unsigned char memory[];
   return memory;
-}
-
-__device__ inline std::uint32_t shared_address(const void* p) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
 }
 
 /// Brings what stands there into the L2.
@@ -135,25 +132,13 @@ __device__ inline float4 load_cluster(std::uint32_t address, std::uint32_t rank)
   return v;
 }
 __device__ inline void barrier_init(std::uint32_t barrier) {
-  asm volatile(
-      "mbarrier.init.shared::cta.b64 [%0], 1;\nfence.mbarrier_init.release.cluster;" ::"r"(barrier)
-      : "memory");
+  mbarrier_init(barrier, 1);
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 /// Orders this thread's accesses of shared memory, the barrier's start included, before copies of
 /// the copy engine.
 __device__ inline void fence_copy_engine() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-}
-__device__ inline void barrier_expect(std::uint32_t barrier, std::uint32_t bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
-               : "memory");
-}
-__device__ inline void barrier_wait(std::uint32_t barrier, std::uint32_t parity) {
-  asm volatile(
-      "{.reg .pred done;\nagain: mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n@!done "
-      "bra again;}" ::"r"(barrier),
-      "r"(parity)
-      : "memory");
 }
 /// `bytes` (a multiple of 16) to shared memory by the copy engine, counted by the barrier.
 __device__ inline void copy_bulk(std::uint32_t to, const void* from, std::uint32_t bytes,

@@ -44,7 +44,7 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
     }
     if (threadIdx.x < kWarp) {
       fence_copy_engine();
-      if (threadIdx.x == 0) barrier_expect(barrier, p.rows * given * 16);
+      if (threadIdx.x == 0) mbarrier_expect(barrier, p.rows * given * 16);
       __syncwarp();
       for (int row = threadIdx.x; row < p.rows; row += kWarp)
         copy_bulk(x_at + row * p.pitch, x + row * p.x_stride, given * 16, barrier);
@@ -71,7 +71,7 @@ __device__ void load_x(const Params& p, std::uint32_t x_at, std::uint32_t barrie
 __device__ inline void wait_for_x(const Params& p, std::uint32_t barrier, std::uint32_t parity) {
   __syncthreads();
 #if __CUDA_ARCH__ >= 900
-  if (p.bulk) barrier_wait(barrier, parity);
+  if (p.bulk) mbarrier_wait(barrier, parity);
 #endif
 }
 

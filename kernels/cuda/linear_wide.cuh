@@ -65,8 +65,8 @@ __global__ void __launch_bounds__(kWideThreads)
   }
   if (threadIdx.x == 0) {
     for (int s = 0; s < p.stages; ++s) {
-      sm90::mbarrier_init(full + s * 8, 1);
-      sm90::mbarrier_init(empty + s * 8, 4);
+      mbarrier_init(full + s * 8, 1);
+      mbarrier_init(empty + s * 8, 4);
     }
     asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
     sm90::fence_async();
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(kWideThreads)
   }();
   if (warp == 4) {
     const auto weights = [&](int i, int stage) {
-      sm90::mbarrier_expect(full + stage * 8, kStage);
+      mbarrier_expect(full + stage * 8, kStage);
       copy_box_once(base + stage * kStage + kWideX, &p.weight, full + stage * 8,
                     (begin + i) * kWideStep, first);
     };
@@ -105,7 +105,7 @@ __global__ void __launch_bounds__(kWideThreads)
       for (int i = ahead; i < count;) {
         const int last = min(i + together, count), from = stage;
         for (int j = i; j < last; ++j) {
-          sm90::mbarrier_wait(empty + stage * 8, parity);
+          mbarrier_wait(empty + stage * 8, parity);
           if (++stage == p.stages) stage = 0, parity ^= 1;
         }
         for (int j = i; j < last; ++j) weights(j, (from + j - i) % p.stages);
@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(kWideThreads)
       int stage = 0;
       std::uint32_t parity = 0;
       for (int i = 0; i < count; ++i) {
-        sm90::mbarrier_wait(full + stage * 8, parity);
+        mbarrier_wait(full + stage * 8, parity);
         __syncwarp();
         const std::uint32_t at = base + stage * kStage;
         const std::uint64_t a = sm90::panel_descriptor(at);
@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(kWideThreads)
         for (int k = 0; k < kWideStep / 16; ++k) wgmma<T, kTile>(sums, a + k * 2, b + k * 2);
         sm90::wgmma_commit();
         sm90::wgmma_wait<0>();
-        if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
+        if (lane == 0) mbarrier_arrive(empty + stage * 8);
         if (++stage == p.stages) stage = 0, parity ^= 1;
       }
       sm90::pin(sums);

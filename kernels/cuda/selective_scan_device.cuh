@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "kernels/cuda/mbarrier.cuh"
 #include "kernels/cuda/packed.cuh"
 
 /// What the selective scan's fast form needs of the device; the tests have a host's version.
@@ -22,37 +23,16 @@ __device__ void block_barrier() {
 /// come go on; who waits for it to open for the n-th time must do so before it opens for the n+2nd.
 using Gate = std::uint64_t;
 
-__device__ inline unsigned gate_address(const Gate* gate) {
-  return static_cast<unsigned>(__cvta_generic_to_shared(gate));
-}
 __device__ inline void gate_init(Gate* gate, int warps) {
-  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(gate_address(gate)), "r"(32 * warps)
-               : "memory");
+  mbarrier_init(shared_address(gate), 32 * warps);
 }
-/// Called by all threads of a warp: what they have read and written before, whoever waits finds
-/// done.
+/// Called by all threads of a warp.
 __device__ inline void gate_come(Gate* gate) {
-  asm volatile(
-      "{.reg .b64 state; mbarrier.arrive.shared.b64 state, [%0];}" ::"r"(gate_address(gate))
-      : "memory");
+  mbarrier_arrive(shared_address(gate));
 }
-/// `odd`: n is odd, counted from 0. The hardware may keep the warp asleep as long as it likes:
-/// looking again and again would take issue slots from those that work.
+/// `odd`: n is odd, counted from 0.
 __device__ inline void gate_wait(const Gate* gate, int odd) {
-#if __CUDA_ARCH__ >= 900
-  constexpr unsigned kNanoseconds = 10'000'000;
-  asm volatile(
-      "{.reg .pred open;\nWAIT:\nmbarrier.try_wait.parity.shared.b64 open, [%0], %1, %2;\n"
-      "@!open bra WAIT;\n}" ::"r"(gate_address(gate)),
-      "r"(odd), "n"(kNanoseconds)
-      : "memory");
-#else
-  asm volatile(
-      "{.reg .pred open;\nWAIT:\nmbarrier.test_wait.parity.shared.b64 open, [%0], %1;\n"
-      "@!open bra WAIT;\n}" ::"r"(gate_address(gate)),
-      "r"(odd)
-      : "memory");
-#endif
+  mbarrier_sleep(shared_address(gate), static_cast<std::uint32_t>(odd));
 }
 
 /// Moves a pointer on: two additions, whatever the compiler could make of several rounds' together.

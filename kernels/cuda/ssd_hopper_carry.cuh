@@ -93,7 +93,7 @@ __device__ __forceinline__ void carry_to_memory(const HopperParams& p, const Hop
   const int lane = thread % 32, stretches = static_cast<int>(p.cut.stretches.by);
   const std::int64_t step =
       static_cast<std::int64_t>(gridDim.x) * kWarpgroups * (kPanels * 8 * 128);
-  sm90::mbarrier_wait(place.bar, 0);
+  mbarrier_wait(place.bar, 0);
 #pragma unroll 1
   for (int i = thread / 32; i * ranks + rank < kPanels * kPanelPieces; i += 4) {
     const int piece = i * ranks + rank;
@@ -144,7 +144,7 @@ __device__ __forceinline__ void relay_state(float (&s)[kPanels][32], float decay
 #pragma unroll
   for (int e = 0; e < kPanels * 8; ++e) {
     float* v = &s[e / 8][e % 8 * 4];
-    sm90::mbarrier_wait(bars + e * 8, 0);
+    mbarrier_wait(bars + e * 8, 0);
     const float4 start = sm90::load_shared16f(own + e * 4 * kPieceBytes);
     if (!last) {
       sm90::store_async16(next + e * 4 * kPieceBytes, next_bars + e * 8,

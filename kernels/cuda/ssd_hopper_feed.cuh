@@ -162,9 +162,9 @@ __device__ __forceinline__ void copy_role(const HopperParams& p, const HopperUni
     const std::uint32_t bar = full + stage * 8, s = base + stage * Layout::kStage;
     const int t = start + passage.chunk(n) * static_cast<int>(kSsdChunk);
     const bool outputs = kForm != Form::states && n >= passage.backward;
-    sm90::mbarrier_wait(empty + stage * 8, phase);
+    mbarrier_wait(empty + stage * 8, phase);
     if (lane == 0) {
-      sm90::mbarrier_expect(bar, ((outputs ? 2 * kPanels : kPanels) + pairs) * sm90::kPanelBytes);
+      mbarrier_expect(bar, ((outputs ? 2 * kPanels : kPanels) + pairs) * sm90::kPanelBytes);
 #pragma unroll
       for (int i = 0; i < kPanels; ++i) {
         const int at = i * sm90::kPanelBytes;

@@ -13,14 +13,14 @@ template <typename Layout, int kWarpgroups, bool kBulk, bool kOutputs>
 __device__ __forceinline__ void prepare_barriers(std::uint32_t base, int sums) {
   const std::uint32_t ring = base + Layout::kBarriers;
   for (int i = 0; i < Layout::kStages; ++i) {
-    sm90::mbarrier_init(ring + i * 8, kBulk ? 33 : 256);
-    sm90::mbarrier_init(ring + (Layout::kStages + i) * 8, kWarpgroups * (kOutputs ? 5 : 4));
+    mbarrier_init(ring + i * 8, kBulk ? 33 : 256);
+    mbarrier_init(ring + (Layout::kStages + i) * 8, kWarpgroups * (kOutputs ? 5 : 4));
   }
   for (int i = 0; kOutputs && i < kWarpgroups * 6; ++i) {  // the state's and the outputs'
-    sm90::mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
+    mbarrier_init(base + Layout::kStateBarriers + i * 8, 128);
   }
-  sm90::mbarrier_init(base + Layout::kCarryBarrier, sums > 0 ? 1 : kWarpgroups * 4);
-  if (sums > 0) sm90::mbarrier_expect(base + Layout::kCarryBarrier, sums);
+  mbarrier_init(base + Layout::kCarryBarrier, sums > 0 ? 1 : kWarpgroups * 4);
+  if (sums > 0) mbarrier_expect(base + Layout::kCarryBarrier, sums);
   sm90::fence_barriers();
   sm90::fence_async();
 }
@@ -31,11 +31,11 @@ __device__ __forceinline__ void prepare_relay(std::uint32_t base) {
   const std::uint32_t bytes = blockIdx.y > 0 ? 4 * kPieceBytes : 0;
 #pragma unroll
   for (int i = 0; i < kWarpgroups * kPanels * 8; ++i) {
-    sm90::mbarrier_init(base + Layout::kRelayBarriers + i * 8, 1);
+    mbarrier_init(base + Layout::kRelayBarriers + i * 8, 1);
   }
 #pragma unroll
   for (int i = 0; i < kWarpgroups * kPanels * 8; ++i) {
-    sm90::mbarrier_expect(base + Layout::kRelayBarriers + i * 8, bytes);
+    mbarrier_expect(base + Layout::kRelayBarriers + i * 8, bytes);
   }
   sm90::fence_barriers();
 }
@@ -47,7 +47,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
   using Layout = HopperLayout<kWarpgroups, kPanels, true, kInRing<kBulk, kGate>>;
   using Registers = Shape<kWarpgroups, kPanels, true>;
   extern __shared__ __align__(1024) char smem[];
-  const std::uint32_t base = sm90::smem_address(smem);
+  const std::uint32_t base = shared_address(smem);
   const int warp = static_cast<int>(__shfl_sync(0xffffffffU, threadIdx.x / 32, 0));
   const int thread = static_cast<int>(threadIdx.x % 128), group = warp >> 2;
   const HopperUnit u(p, kWarpgroups, true);
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, true>::kThreads, 1
       const bool arrives = group <= kWarpgroups ? thread % 32 == 0 : thread == 0;
       idle_role<Layout>(0, passage.backward, base, arrives);
       if (kForm == Form::both && group <= kWarpgroups && arrives) {
-        sm90::mbarrier_arrive(base + Layout::kCarryBarrier);
+        mbarrier_arrive(base + Layout::kCarryBarrier);
       }
       idle_role<Layout>(passage.backward, passage.total, base, arrives);
     } else if (group <= kWarpgroups) {
@@ -103,7 +103,7 @@ __global__ void __launch_bounds__(Shape<kWarpgroups, kPanels, false>::kThreads,
   using Layout = HopperLayout<kWarpgroups, kPanels, false, false>;
   using Registers = Shape<kWarpgroups, kPanels, false>;
   extern __shared__ __align__(1024) char smem[];
-  const std::uint32_t base = sm90::smem_address(smem);
+  const std::uint32_t base = shared_address(smem);
   const int warp = static_cast<int>(__shfl_sync(0xffffffffU, threadIdx.x / 32, 0));
   const int thread = static_cast<int>(threadIdx.x % 128), w = (warp >> 2) - 1;
   const HopperUnit u(p, kWarpgroups, false);

@@ -25,7 +25,7 @@ __device__ __forceinline__ void carried_state(const HopperParams& p, float (&s)[
   if (u.segment == 0) relay_initial<kPanels>(p, u, states, w, thread);
   const float decayed = stretch_state<T, Layout, kPanels, true, true>(
       s, Passage<Form::both>(p, u).backward, base, w, ring);
-  if (thread % 32 == 0) sm90::mbarrier_arrive(base + Layout::kCarryBarrier);
+  if (thread % 32 == 0) mbarrier_arrive(base + Layout::kCarryBarrier);
   relay_state<kPanels>(s, decayed, states, base + Layout::kRelayBarriers + w * kPanels * 64,
                        thread);
   sm90::group_barrier(1 + kWarpgroups + w, 128);
@@ -63,14 +63,14 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
     state_to_shared<T, kPanels>(s, base + Layout::kState + (2 * w + (n & 1)) * Layout::kStateBytes +
                                        PanelOffsets(sm90::thread_again()).straight);
     sm90::fence_async();
-    sm90::mbarrier_arrive(handed + (n & 1) * 8);
+    mbarrier_arrive(handed + (n & 1) * 8);
   };
   hand_on(0);
 #pragma unroll 1
   for (int chunk = 0; chunk < chunks; ++chunk) {
     const int stage = place.stage;
     const std::uint32_t b = base + stage * Layout::kStage + Layout::kB;
-    sm90::mbarrier_wait(full + stage * 8, place.phase);
+    mbarrier_wait(full + stage * 8, place.phase);
     if constexpr (!kBulk) sm90::fence_async();
     const float keep = sm90::exp2_fast(
         sm90::load_shared4(times + stage * Layout::kTimesStage + (kTimesSums + 63) * 4));
@@ -90,9 +90,9 @@ __device__ __forceinline__ void state_role(const HopperParams& p, std::uint32_t 
       add_half<T, kPanels>(s, f, b, half);
       finish_state<kPanels>(s);
     }
-    if (t % 32 == 0) sm90::mbarrier_arrive(empty + stage * 8);
+    if (t % 32 == 0) mbarrier_arrive(empty + stage * 8);
     place.next<Layout>();
-    if (chunk > 0) sm90::mbarrier_wait(taken + ((chunk + 1) & 1) * 8, ((chunk - 1) >> 1) & 1);
+    if (chunk > 0) mbarrier_wait(taken + ((chunk + 1) & 1) * 8, ((chunk - 1) >> 1) & 1);
     hand_on(chunk + 1);
   }
   const HopperUnit u(p, kWarpgroups, true);
@@ -131,7 +131,7 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     return base + Layout::kTimes + stage * Layout::kTimesStage + w * kTimesFloats * 4;
   };
   const auto begin = [&](int stage, std::uint32_t phase) {  // a chunk, by C Bᵀ
-    sm90::mbarrier_wait(full + stage * 8, phase);
+    mbarrier_wait(full + stage * 8, phase);
     if constexpr (!kBulk) sm90::fence_async();
     const std::uint32_t sums = times(stage) + (kTimesSums + warp * 16) * 4;
     const unsigned row = sm90::thread_again() % 32 / 4;
@@ -142,7 +142,7 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
   if constexpr (kForm == Form::both) {
     const int backward = Passage<kForm>(p, u).backward;
     stage = backward % Layout::kStages, phase = backward / Layout::kStages & 1;
-    sm90::mbarrier_wait(base + Layout::kCarryBarrier, 0);  // the ring is through with the sums
+    mbarrier_wait(base + Layout::kCarryBarrier, 0);  // the ring is through with the sums
   }
   if (chunks > 0) {
     begin(stage, phase);
@@ -157,7 +157,7 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     const std::uint32_t tile = base + stage * Layout::kStage;
     const std::uint32_t panel = tile + Layout::kX + w * sm90::kPanelBytes;
     const std::uint32_t logs = times(stage) + kTimesLogs * 4;
-    sm90::mbarrier_wait(handed + (chunk & 1) * 8, (chunk >> 1) & 1);
+    mbarrier_wait(handed + (chunk & 1) * 8, (chunk >> 1) & 1);
     sm90::wgmma_fence();
     product_c(y, tile, base + Layout::kState + (2 * w + (chunk & 1)) * Layout::kStateBytes);
     std::uint32_t m[4][4];
@@ -165,7 +165,7 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     decayed_scores<T>(m, g, cs[0], cs[1], logs + t % 4 * 8, warp, t % 32);
     sm90::wgmma_wait<0>();
     sm90::pin(y);
-    sm90::mbarrier_arrive(taken + (chunk & 1) * 8);
+    mbarrier_arrive(taken + (chunk & 1) * 8);
     scale_rows(y, cs[0], cs[1]);
     const std::uint64_t x = sm90::panel_descriptor(panel);
     sm90::wgmma_fence();
@@ -195,12 +195,12 @@ __device__ __forceinline__ void outputs_role(const HopperParams& p, const Hopper
     // The outputs take the place of X: its other readers are the other warps' M X and the state's
     // warpgroup, which has read it once it hands on the next state.
     sm90::group_barrier(1 + w, 128);
-    sm90::mbarrier_wait(handed + ((chunk + 1) & 1) * 8, ((chunk + 1) >> 1) & 1);
+    mbarrier_wait(handed + ((chunk + 1) & 1) * 8, ((chunk + 1) >> 1) & 1);
 #pragma unroll
     for (int j = 0; j < 4; ++j) {
       sm90::stmatrix_x4(own ^ (j * 32), o[j][0], o[j][1], o[j][2], o[j][3]);
     }
-    sm90::mbarrier_arrive(ready + (chunk & 1) * 8);
+    mbarrier_arrive(ready + (chunk & 1) * 8);
     if constexpr (kGate) {
       gate.store(p, sums);
       gate.advance(p);
@@ -218,9 +218,9 @@ __device__ __forceinline__ void idle_role(int n, int end, std::uint32_t base, bo
 #pragma unroll 1
   for (; n < end; ++n) {
     const int stage = n % Layout::kStages;
-    sm90::mbarrier_wait(full + stage * 8, n / Layout::kStages & 1);
+    mbarrier_wait(full + stage * 8, n / Layout::kStages & 1);
     __syncwarp();
-    if (arrives) sm90::mbarrier_arrive(empty + stage * 8);
+    if (arrives) mbarrier_arrive(empty + stage * 8);
   }
 }
 

@@ -37,13 +37,13 @@ struct OutputRows {
     const int stage = at % Layout::kStages;
     std::uint32_t panel = base + stage * Layout::kStage + Layout::kX + w * sm90::kPanelBytes;
     const std::uint32_t empty = base + Layout::kBarriers + (Layout::kStages + stage) * 8;
-    sm90::mbarrier_wait(base + Layout::kReadyBarriers + (w * 2 + (n & 1)) * 8, n >> 1 & 1);
+    mbarrier_wait(base + Layout::kReadyBarriers + (w * 2 + (n & 1)) * 8, n >> 1 & 1);
     if (kBulk && p.out_bulk) {
       if (lane == 0) {
         sm90::fence_async();
         sm90::tma_store_panel(&p.out_map, panel, row0, head,
                               start + n * static_cast<int>(kSsdChunk), batch);
-        sm90::mbarrier_arrive(empty);
+        mbarrier_arrive(empty);
       }
       __syncwarp();
       return;
@@ -67,7 +67,7 @@ struct OutputRows {
     }
     rows -= static_cast<int>(kSsdChunk);
     __syncwarp();
-    if (lane == 0) sm90::mbarrier_arrive(empty);
+    if (lane == 0) mbarrier_arrive(empty);
   }
   __device__ __forceinline__ void store_elements(T* to, uint4 v) const {
     const std::uint32_t words[4] = {v.x, v.y, v.z, v.w};
@@ -125,9 +125,9 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
         const auto values = times.sum(p, left_at(n), lane);
         const int next = after(n);
         load(next);
-        sm90::mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
+        mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
         times.store(values, base + Layout::kTimes + stage * Layout::kTimesStage, lane);
-        sm90::mbarrier_arrive(full + stage * 8);
+        mbarrier_arrive(full + stage * 8);
         n = next;
         if (cluster_waits) sm90::cluster_wait();
         cluster_waits = false;
@@ -159,7 +159,7 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
       if (stores && leaving >= 0 && leaving < total) out.store(p, base, leaving, leaving, lane);
       if (n >= total) continue;
       const int stage = n % kStages;
-      sm90::mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
+      mbarrier_wait(empty + stage * 8, (n / kStages & 1) ^ 1);
       if (turn == warp) {
         times.store(times.sum(p, left_at(n), lane),
                     base + Layout::kTimes + stage * Layout::kTimesStage, lane);
@@ -170,7 +170,7 @@ __device__ __forceinline__ void hopper_producer(const HopperParams& p, const Hop
           p, u, passage.chunk(n), base + stage * Layout::kStage, tid);
       // The readers fence: scalar copies are ordinary stores.
       sm90::cp_async_arrive(full + stage * 8);
-      sm90::mbarrier_arrive(full + stage * 8);
+      mbarrier_arrive(full + stage * 8);
     }
   }
 }

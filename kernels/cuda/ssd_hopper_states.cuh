@@ -36,7 +36,7 @@ __device__ __forceinline__ float stretch_state(float (&s)[kPanels][32], int chun
   for (int n = 0; n < chunks; ++n) {
     const int stage = place.stage;
     const std::uint32_t now = times + stage * Layout::kTimesStage;
-    sm90::mbarrier_wait(full + stage * 8, place.phase);
+    mbarrier_wait(full + stage * 8, place.phase);
     if constexpr (!kBulk) sm90::fence_async();
     const float after = sm90::exp2_fast(decayed);
     decayed += sm90::load_shared4(now + (kTimesSums + 63) * 4);
@@ -50,8 +50,8 @@ __device__ __forceinline__ float stretch_state(float (&s)[kPanels][32], int chun
       add_half<T, kPanels>(s, f, base + stage * Layout::kStage + Layout::kB, half);
       finish_state<kPanels>(s);
     }
-    if (lane == 0) sm90::mbarrier_arrive(empty + stage * 8);
-    if (kOnceMore && thread == 0) sm90::mbarrier_arrive(empty + stage * 8);
+    if (lane == 0) mbarrier_arrive(empty + stage * 8);
+    if (kOnceMore && thread == 0) mbarrier_arrive(empty + stage * 8);
     place.next<Layout>();
   }
   return decayed;

@@ -4,36 +4,16 @@
 #include <cuda.h>
 #include <cuda_runtime.h>
 
+#include "kernels/cuda/mbarrier.cuh"
 #include "kernels/cuda/ssd_common.cuh"
 
-/// Hopper's instructions as the SSD kernels use them: mbarriers, asynchronous copies, what blocks
+/// Hopper's instructions as the SSD kernels use them: asynchronous copies, what blocks
 /// of a cluster send each other, ldmatrix and stmatrix. Tiles in shared memory are panels of 64
 /// rows × 128 bytes with the 128-byte swizzle: the 16-byte piece c of row r stands at r·128 + ((c ^
 /// (r mod 8))·16).
 namespace ssmprof::kernels::cuda::sm90 {
 
 constexpr int kPanelBytes = 64 * 128;
-
-__device__ __forceinline__ std::uint32_t smem_address(const void* p) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(p));
-}
-
-__device__ __forceinline__ void mbarrier_init(std::uint32_t bar, int count) {
-  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(bar), "r"(count) : "memory");
-}
-
-__device__ __forceinline__ void mbarrier_arrive(std::uint32_t bar) {
-  asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(bar) : "memory");
-}
-
-__device__ __forceinline__ void mbarrier_wait(std::uint32_t bar, std::uint32_t parity) {
-  asm volatile(
-      "{\n.reg .pred p;\n"
-      "WAIT:\nmbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
-      "@p bra DONE;\nbra WAIT;\nDONE:\n}" ::"r"(bar),
-      "r"(parity)
-      : "memory");
-}
 
 /// The barrier receives this thread's arrival once all its earlier cp.async have landed.
 __device__ __forceinline__ void cp_async_arrive(std::uint32_t bar) {
@@ -47,11 +27,6 @@ __device__ __forceinline__ void cp_async16(std::uint32_t dst, const void* src, i
 
 __device__ __forceinline__ void cp_async4(std::uint32_t dst, const void* src, int bytes) {
   asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(dst), "l"(src), "r"(bytes)
-               : "memory");
-}
-
-__device__ __forceinline__ void mbarrier_expect(std::uint32_t bar, std::uint32_t bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(bar), "r"(bytes)
                : "memory");
 }
 

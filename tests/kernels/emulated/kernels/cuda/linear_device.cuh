@@ -188,7 +188,7 @@ inline void barrier_init(std::uint32_t address) {
   machine.block().counts = true;
 }
 inline void fence_copy_engine() {}
-inline void barrier_expect(std::uint32_t, std::uint32_t bytes) {
+inline void mbarrier_expect(std::uint32_t, std::uint32_t bytes) {
   auto& machine = Machine::get();
   if (!machine.block().counts) machine.fail("a barrier that was not started");
   machine.block().expected = bytes;
@@ -203,7 +203,7 @@ inline void copy_bulk(std::uint32_t to, const void* from, std::uint32_t bytes, s
   std::memset(block.shared.data() + to, 0xff, bytes);
   block.bulk.push_back({to, from, bytes});
 }
-inline void barrier_wait(std::uint32_t, std::uint32_t parity) {
+inline void mbarrier_wait(std::uint32_t, std::uint32_t parity) {
   auto& machine = Machine::get();
   auto& block = machine.block();
   if (block.phase % 2 != parity) return;
