@@ -64,11 +64,13 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
       launch_scan_form<T, L, kBlocks, kAhead, kPipelined, kApart, false>(a, stream);
     return true;
   };
-  if (a.state <= 8) return form.template operator()<ScanLayout<4, 2, 4, 1, false, false>, 3>();
+  constexpr std::int64_t kManyChannels = 8192;
+  const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
+  const bool many = items * a.channels >= kManyChannels;
+  if (a.state <= 8 && many)
+    return form.template operator()<ScanLayout<4, 2, 4, 1, false, false>, 3>();
   if (a.state <= 16) {
-    constexpr std::int64_t kManyChannels = 8192;
-    const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
-    if (items * a.channels >= kManyChannels &&
+    if (many &&
         form.template operator()<ScanLayout<4, 4, 4, 1, true, true>, 3>())
       return true;
     if (fullest(items, a.channels, 12) == 12)
