@@ -15,25 +15,31 @@ template <class T, class L, bool kPipelined>
 class ScanAdvancer {
  public:
   __device__ ScanAdvancer(int warp, int lane) {
-    const int group = lane / 4, quad = lane % 4;
-    // The product leaves this group's sum in the columns of lane own_quad of the four, and, as B's
-    // columns repeat every 2·kQuads, in those of own_quad + kQuads, …: each of these lanes keeps
-    // other tokens. It keeps the pairs of tokens `keeps`, keeps + 4 / kQuads, …. What the others
-    // keep is stored where nobody reads.
-    const int own_quad = group % L::kQuads;  // which four lanes of its channel this one is among
-    const bool keeper = quad % L::kQuads == own_quad;
-    keeps_ = quad / L::kQuads;
-    const int column_lane = group / 2 % L::kQuads * 4 + quad;
-    const int row = L::partial_at(0, lane / L::kLanes, own_quad) + 2 * keeps_;
+    // Product: rows are groups of four lanes, columns 2·n + parity. n's first bit tells for which
+    // of a channel's kQuads groups C stands there, its second for which of the channels that share
+    // the four lanes; where none share, it only repeats.
+    const int group = lane / 4, quad = lane % 4, n = group / 2;
+    // Lane `quad` finds the sums of columns 2·quad and 2·quad + 1, of use where they are of its own
+    // group. It keeps the pairs of tokens keeps_, keeps_ + kKeepers, ….
+    const int own_quad = group % L::kQuads;
+    keeper_ = quad % L::kQuads == own_quad;
+    keeps_ = kKeepers > 1 ? quad / 2 : 0;
+    const int row = L::partial_at(0, L::channel_of(lane), own_quad) + 2 * keeps_;
+    // What the others keep is stored where nobody reads, or not at all.
+    const bool dumped = kKeepers > 1 && !keeper_;
 #pragma unroll
     for (int s = 0; s < L::kSets; ++s)
       partial_at_[s] =
-          L::kPartialAt + row + (keeper ? warp * L::kSets + s : L::kParts + warp) * L::kPartialPart;
-    step_at_ = L::step_at(warp * L::kSets * L::kPer + lane / L::kLanes, 0);
+          L::kPartialAt + row + (dumped ? L::kParts + warp : warp * L::kSets + s) * L::kPartialPart;
+    step_at_ = L::step_at(warp * L::kSets * L::kPer + L::channel_of(lane), 0);
+    // As B's operand this lane holds the states of lane `quad` of group n % 2, for column `group`.
+    // Where that lane has another channel than the column, it holds zero.
+    const bool has_c = L::kPerQuad == 1 || quad / 2 == n / 2;
+    const int c_slot = L::kPerQuad == 1 ? n % 2 * 4 + quad : n % 2 * 2 + quad % 2;
 #pragma unroll
     for (int k = 0; k < L::kPairs; ++k) {
-      b_at_[k] = L::b_at(lane % L::kLanes * L::kPairs + k);
-      c_at_[k] = L::c_at(column_lane * L::kPairs + k, group % 2);
+      b_at_[k] = L::b_at(L::slot_of(lane) * L::kPairs + k);
+      c_at_[k] = has_c ? L::c_at(c_slot * L::kPairs + k, group % 2) : L::zero_at(k, n % 2);
     }
   }
 
@@ -41,14 +47,135 @@ class ScanAdvancer {
 
   /// A round of 32 tokens.
   __device__ void round(float* buffer) {
-    if constexpr (kPipelined)
-      in_fours(buffer);
+    if constexpr (L::kPerQuad == 2)
+      in_shared_fours(buffer);
     else
       in_eights(buffer);
   }
 
+  /// All rounds, for a warp that has a scheduler nearly to itself, four tokens at a time:
+  /// exponentials are formed four tokens ahead from operands read eight ahead, sums are stored four
+  /// tokens later, so that nothing waits for what was asked for last. The end of a round reads the
+  /// next one's beginning.
+  __device__ void run_ahead(float* shared, Gate* prepared, Gate* advanced, int rounds) {
+    static_assert(!kPipelined || (L::kSets == 1 && L::kQuads == 2 && L::kPairs == 1));
+    constexpr int kBRound = L::kWideB ? 64 : 32, kCRound = L::kWideC ? 64 : 16;
+    const float *step_next = shared + step_at_, *b_next = shared + b_at_[0];
+    const float* c_next = shared + c_at_[0];
+    float4 step[2];
+    TwoPairs<L::kWideB> b[2];
+    TwoPairs<L::kWideC> c;
+    const auto read_on = [&](int j) {
+      step[j] = *reinterpret_cast<const float4*>(step_next + 4 * j);
+      b[j] = *reinterpret_cast<const TwoPairs<L::kWideB>*>(b_next + kBRound / 16 * j);
+    };
+    const auto read_c = [&] { c = *reinterpret_cast<const TwoPairs<L::kWideC>*>(c_next); };
+    const auto move_on = [&] { step_next += 8, b_next += kBRound / 8; };
+    if (rounds == 0) return;
+    gate_wait(prepared, 0);
+    Grown grown[2];
+    read_on(0), read_on(1), move_on();
+    grow(grown[0], 0, 0, step[0], widened(b[0]));
+    grow(grown[1], 0, 0, step[1], widened(b[1]));
+    read_on(0), read_on(1), read_c(), move_on();
+    float2 sums[2], before[2];
+    const auto four = [&] {
+      const float4 cs = widened(c);
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        before[j] = sums[j];
+        sums[j] = advance(0, grown[j], {j == 0 ? float2{cs.x, cs.y} : float2{cs.z, cs.w}});
+        grow(grown[j], 0, 0, step[j], widened(b[j]));
+        read_on(j);
+      }
+      c_next += kCRound / 8;
+      read_c();
+      move_on();
+    };
+    float* to = shared + partial_at_[0];
+    const auto store = [&](const float2(&kept)[2]) {
+      float2 y;
+      keep(kept[0], 0, y), keep(kept[1], 1, y);
+      *reinterpret_cast<float2*>(to) = y;
+      to += 4;
+    };
+    // This round's buffer, how often the buffers have been gone through, words from the last one's.
+    int at = 0, turn = 0, leap = 0;
+    for (int r = 0; r < rounds; ++r) {
+      four();
+      if (r > 0) {
+        store(before);
+        gate_come(advanced + (at == 0 ? L::kBuffers - 1 : at - 1));
+        to += leap - 32;
+      }
+#pragma unroll
+      for (int k = 1; k < 6; ++k) {
+        four();
+        store(before);
+      }
+      const bool last = at == L::kBuffers - 1;
+      leap = last ? -(L::kBuffers - 1) * L::kBuffer : L::kBuffer;
+      at = last ? 0 : at + 1, turn += last ? 1 : 0;
+      // What is read in vain in the last round is not used.
+      if (r + 1 < rounds) gate_wait(prepared + at, turn % 2);
+      step_next += leap - 64, b_next += leap - kBRound;
+      four();
+      store(before);
+      c_next += leap - kCRound;
+      four();
+      store(before);
+    }
+    store(sums);
+    gate_come(advanced + (at == 0 ? L::kBuffers - 1 : at - 1));
+  }
+
  private:
-  static constexpr int kKeepers = 4 / L::kQuads;
+  static constexpr int kKeepers = 2 / L::kPerQuad;
+
+  /// Two channels share four lanes. Four tokens at a time; what the next four need is asked for
+  /// before the sums of these are stored, which neither may pass.
+  __device__ void in_shared_fours(float* buffer) {
+    static_assert(L::kPerQuad == 1 || (L::kSets == 1 && L::kWideB && L::kWideC));
+    Four four[2];
+    read(four[0], buffer);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      if (i < 7) read(four[(i + 1) % 2], buffer + 8 * (i + 1));
+      const Four& now = four[i % 2];
+      float2 y[2];
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        Grown grown;
+        float2 c[L::kPairs];
+#pragma unroll
+        for (int k = 0; k < L::kPairs; ++k) {
+          grow(grown, 0, k, now.step[j], now.b[k][j]);
+          c[k] = j == 0 ? float2{now.c[k].x, now.c[k].y} : float2{now.c[k].z, now.c[k].w};
+        }
+        y[j] = advance(0, grown, c);
+      }
+      if (keeper_)
+        for (int j = 0; j < 2; ++j)
+          *reinterpret_cast<float2*>(buffer + partial_at_[0] + 4 * i + 2 * j) = y[j];
+    }
+  }
+
+  /// What four tokens need, in fp32.
+  struct Four {
+    float4 step[2], b[L::kPairs][2], c[L::kPairs];
+  };
+
+  __device__ void read(Four& four, const float* from) const {
+    const auto quad_at = [&](int at) { return *reinterpret_cast<const float4*>(from + at); };
+#pragma unroll
+    for (int j = 0; j < 2; ++j) {
+      four.step[j] = quad_at(step_at_ + 4 * j);
+#pragma unroll
+      for (int k = 0; k < L::kPairs; ++k) four.b[k][j] = quad_at(b_at_[k] + 4 * j);
+    }
+#pragma unroll
+    for (int k = 0; k < L::kPairs; ++k) four.c[k] = quad_at(c_at_[k]);
+  }
 
   /// Loads from shared memory first and stores to it last, so that the compiler is free to move
   /// everything in between.
@@ -84,50 +211,6 @@ class ScanAdvancer {
         for (int k = 0; k < L::kQuads; ++k)
           *reinterpret_cast<float2*>(buffer + partial_at_[s] + 8 * i + 2 * k * kKeepers) =
               y[i][s][k];
-  }
-
-  /// Four tokens at a time in a loop that the compiler must not unroll: it would form exponentials
-  /// just before their use and wait for each. Here they are formed four tokens ahead, from operands
-  /// read eight ahead, each in the registers of what was used last.
-  __device__ void in_fours(float* buffer) {
-    static_assert(!kPipelined || (L::kSets == 1 && L::kQuads == 2 && L::kPairs == 1));
-    const float *step_next = buffer + step_at_, *b_next = buffer + b_at_[0];
-    const float* c_next = buffer + c_at_[0];
-    float4 step[2];
-    TwoPairs<L::kWideB> b[2];
-    TwoPairs<L::kWideC> c;
-    const auto read_on = [&](int j) {
-      step[j] = *reinterpret_cast<const float4*>(step_next + 4 * j);
-      b[j] = *reinterpret_cast<const TwoPairs<L::kWideB>*>(b_next + (L::kWideB ? 4 : 2) * j);
-    };
-    const auto read_c = [&] { c = *reinterpret_cast<const TwoPairs<L::kWideC>*>(c_next); };
-    const auto move_on = [&] { step_next += 8, b_next += L::kWideB ? 8 : 4; };
-    Grown grown[2];
-    read_on(0), read_on(1), move_on();
-    grow(grown[0], 0, 0, step[0], widened(b[0]));
-    grow(grown[1], 0, 0, step[1], widened(b[1]));
-    read_on(0), read_on(1), read_c(), move_on();
-    const auto four = [&](bool more) {
-      const float4 cs = widened(c);
-      float2 y;
-#pragma unroll
-      for (int j = 0; j < 2; ++j) {
-        keep(advance(0, grown[j], {j == 0 ? float2{cs.x, cs.y} : float2{cs.z, cs.w}}), j, y);
-        if (!more) continue;
-        grow(grown[j], 0, 0, step[j], widened(b[j]));
-        read_on(j);
-      }
-      return y;
-    };
-    float* to = buffer + partial_at_[0];
-#pragma unroll 1
-    for (const float* const end = step_next + 7 * 8; step_next != end; move_on(), to += 4) {
-      const float2 y = four(true);
-      c_next += L::kWideC ? 8 : 2;
-      read_c();
-      *reinterpret_cast<float2*>(to) = y;
-    }
-    *reinterpret_cast<float2*>(to) = four(false);
   }
 
   /// A pair of states of two tokens as it lies in shared memory.
@@ -228,6 +311,7 @@ class ScanAdvancer {
     kept.y = j % kKeepers == 0 ? sums.y : select(keeps_ == j % kKeepers, sums.y, kept.y);
   }
 
+  bool keeper_;
   int keeps_, partial_at_[L::kSets], step_at_, b_at_[L::kPairs], c_at_[L::kPairs];
 };
 

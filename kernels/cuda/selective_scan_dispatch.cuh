@@ -68,15 +68,13 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
   const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
   const bool many = items * a.channels >= kManyChannels;
   if (a.state <= 8 && many)
-    return form.template operator()<ScanLayout<4, 2, 4, 1, false, false>, 3>();
+    return form.template operator()<ScanLayout<4, 2, 4, 1, true, true>, 3>();
   if (a.state <= 16) {
-    if (many &&
-        form.template operator()<ScanLayout<4, 4, 4, 1, true, true>, 3>())
-      return true;
+    if (many && form.template operator()<ScanLayout<4, 4, 4, 1, true, true>, 3>()) return true;
     if (fullest(items, a.channels, 12) == 12)
-      return form.template operator()<ScanLayout<8, 2, 3, 1, true, true>, 1, 2, true, true>();
+      return form.template operator()<ScanLayout<8, 2, 3, 1, true, true, 4>, 1, 2, true, true>();
     if (fullest(items, a.channels, 16) == 16)
-      return form.template operator()<ScanLayout<8, 2, 4, 1, true, true>, 2, 2, true>();
+      return form.template operator()<ScanLayout<8, 2, 4, 1, true, true, 4>, 2, 2, true>();
     const std::int64_t in_twenties = fullest(items, a.channels, 20);
     const bool sixteens = in_twenties >= fullest(items, a.channels, 16);
     // Ten advancing warps in one block share the four schedulers out better than twice five.

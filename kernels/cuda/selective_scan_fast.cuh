@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBl
   float* const shared = shared_floats();
   const ScanWalk walk(a, L::kChannels);
   auto* const prepared = reinterpret_cast<Gate*>(shared + L::kGatesAt);
-  Gate* const advanced = prepared + 2;
+  Gate* const advanced = prepared + L::kBuffers;
 
   int warp = static_cast<int>(threadIdx.x) / 32;
   bool prepares = warp >= L::kWorkers;
@@ -36,10 +36,13 @@ __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBl
     if (prepares) warp = L::kWorkers + warp / 4;
   }
   const int lane = threadIdx.x % 32;
-  if (threadIdx.x < 2) {
+  if (threadIdx.x < L::kBuffers) {
     gate_init(prepared + threadIdx.x, L::kParts);
     gate_init(advanced + threadIdx.x, L::kWorkers);
   }
+  if constexpr (L::kZeros > 0)
+    for (int i = threadIdx.x; i < L::kBuffers * L::kZeros; i += L::kThreads)
+      shared[i / L::kZeros * L::kBuffer + L::kZeroAt + i % L::kZeros] = 0;
   block_barrier<L::kThreads>();
   if (prepares) {
     if (walk.rounds == 0) return;
@@ -57,10 +60,10 @@ __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBl
 #pragma unroll
   for (int s = 0; s < L::kSets; ++s) {
     const std::int64_t channel =
-        walk.block_channel + (warp * L::kSets + s) * L::kPer + lane / L::kLanes;
+        walk.block_channel + (warp * L::kSets + s) * L::kPer + L::channel_of(lane);
 #pragma unroll
     for (int k = 0; k < L::kStates; ++k) {
-      const int n = lane % L::kLanes * L::kStates + k;
+      const int n = L::slot_of(lane) * L::kStates + k;
       const bool held = channel < a.channels && n < a.state;
       worker.decay[s][k] = held ? a.a[channel * a.state + n] * kLog2e : 0.0F;
       worker.h[s][k] = held && a.initial_state != nullptr
@@ -68,23 +71,23 @@ __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBl
                            : 0.0F;
     }
   }
-  float *here = shared, *there = shared + L::kBuffer;
-  for (int r = 0; r < walk.rounds; ++r) {
-    gate_wait(prepared + r % 2, r / 2 % 2);
-    worker.round(here);
-    gate_come(advanced + r % 2);
-    float* const swap = here;
-    here = there;
-    there = swap;
+  if constexpr (kPipelined) {
+    worker.run_ahead(shared, prepared, advanced, walk.rounds);
+  } else {
+    for (int r = 0; r < walk.rounds; ++r) {
+      gate_wait(prepared + r % L::kBuffers, r / L::kBuffers % 2);
+      worker.round(shared + r % L::kBuffers * L::kBuffer);
+      gate_come(advanced + r % L::kBuffers);
+    }
   }
   if (a.final_state == nullptr) return;
 #pragma unroll
   for (int s = 0; s < L::kSets; ++s) {
     const std::int64_t channel =
-        walk.block_channel + (warp * L::kSets + s) * L::kPer + lane / L::kLanes;
+        walk.block_channel + (warp * L::kSets + s) * L::kPer + L::channel_of(lane);
 #pragma unroll
     for (int k = 0; k < L::kStates; ++k) {
-      const int n = lane % L::kLanes * L::kStates + k;
+      const int n = L::slot_of(lane) * L::kStates + k;
       if (channel < a.channels && n < a.state)
         a.final_state[(walk.item * a.channels + channel) * a.state + n] = worker.h[s][k];
     }

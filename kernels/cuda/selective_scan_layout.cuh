@@ -8,20 +8,31 @@ namespace ssmprof::kernels::cuda {
 /// `kLanes` lanes share a channel, each holds `kStates` (even) neighbouring states of `kSets`
 /// channels; `kWorkers` warps advance. A part is 32 / kLanes channels: one set of an advancing
 /// warp, and what one of the kParts preparing warps' threads has of a token.
-template <int lanes, int states, int workers, int sets, bool wide_b, bool wide_c>
+template <int lanes, int states, int workers, int sets, bool wide_b, bool wide_c, int buffers = 2>
 struct ScanLayout {
   static constexpr int kLanes = lanes, kStates = states, kWorkers = workers, kSets = sets;
+  static constexpr int kBuffers = buffers;  ///< rounds that are prepared or not yet finished
   static constexpr int kParts = kWorkers * kSets;
   static constexpr int kPer = 32 / kLanes;         ///< channels per part
   static constexpr int kChannels = kParts * kPer;  ///< channels per block
   static constexpr int kThreads = 32 * (kWorkers + kParts);
-  static constexpr int kWords = kPer / 2;        ///< words of a part's 16-bit channels
-  static constexpr int kQuads = kLanes / 4;      ///< groups of four lanes per channel
-  static constexpr int kPairs = kStates / 2;     ///< pairs of states per lane
-  static constexpr int kAll = kLanes * kStates;  ///< states held; more than given are zero
-  static constexpr int kOctets = 2 * kAll / 8;   ///< of B, then of C
+  static constexpr int kWords = kPer / 2;               ///< words of a part's 16-bit channels
+  static constexpr int kPerQuad = kLanes == 4 ? 2 : 1;  ///< channels that share four lanes
+  static constexpr int kQuads = kLanes * kPerQuad / 4;  ///< groups of four lanes per channel
+  static constexpr int kPairs = kStates / 2;            ///< pairs of states per lane
+  static constexpr int kAll = kLanes * kStates;         ///< states held; more than given are zero
+  static constexpr int kOctets = 2 * kAll / 8;          ///< of B, then of C
   static constexpr int kOctetsPerThread = (kOctets + kParts - 1) / kParts;
   static_assert(kStates % 2 == 0 && kPer % 2 == 0 && kAll % 8 == 0);
+  /// Which channel of its part a lane has, and which kStates states. Where two channels share four
+  /// lanes, lane and lane ^ 2 have the same states and lane ^ 1 the same channel: a 16-byte read
+  /// that is the same for either takes two wavefronts instead of four.
+  __device__ static int channel_of(int lane) {
+    return kPerQuad == 1 ? lane / kLanes : lane / 8 * 2 + lane / 2 % 2;
+  }
+  __device__ static int slot_of(int lane) {
+    return kPerQuad == 1 ? lane % kLanes : lane / 4 % 2 * 2 + lane % 2;
+  }
   /// First state of an octet (B's octets come first, then C's).
   __device__ static int octet_state(int index) { return index % (kOctets / 2) * 8; }
 
@@ -59,18 +70,26 @@ struct ScanLayout {
   __device__ static int c_at(int pair, int parity) {
     return kCAt + pair / 4 * kCOctet + pair % 4 * kCRow + parity * (kWideC ? 4 : 16);
   }
-  static constexpr int kPartialAt = kCAt + kOctets / 2 * kCOctet;
+  // Where two channels share four lanes: zeros, as long as a row of C, in banks where the others'
+  // C is not.
+  static constexpr int kZeroAt = kCAt + (kOctets / 2 * kCOctet + 31) / 32 * 32;
+  static constexpr int kZeros = kPerQuad == 2 ? 64 + 16 + 4 : 0;
+  /// For whom pair k of the lanes that share its quarter of the warp have C of slots with this bit.
+  __device__ static int zero_at(int k, int slot_bit) {
+    return kZeroAt + (1 - slot_bit) * 16 + k * kCRow % 32;
+  }
+  static constexpr int kPartialAt = kPerQuad == 2 ? kZeroAt + kZeros : kCAt + kOctets / 2 * kCOctet;
 
-  // Partial sums of C·h: a row of tokens per (part, channel, quad); after the last part, what
-  // nobody reads, of each advancing warp.
+  // Partial sums of C·h: a row of tokens per (part, channel, quad); after the last part,
+  // where channels do not share four lanes, what nobody reads, of each advancing warp.
   static constexpr int kPartialRow = 36, kPartialPart = kPer * kQuads * kPartialRow + 8;
   __device__ static int partial_at(int part, int channel, int quad) {
     return part * kPartialPart + (channel * kQuads + quad) * kPartialRow;
   }
   static constexpr int kBuffer =
-      (kPartialAt + (kParts + (kQuads > 1 ? kWorkers : 0)) * kPartialPart + 3) / 4 * 4;
-  // After both buffers: for each, a gate that opens when it is prepared, one when it is used.
-  static constexpr int kGatesAt = 2 * kBuffer, kBytes = kGatesAt * 4 + 4 * 8;
+      (kPartialAt + (kParts + (kPerQuad == 1 ? kWorkers : 0)) * kPartialPart + 3) / 4 * 4;
+  // After the buffers: for each, a gate that opens when it is prepared, one when it is used.
+  static constexpr int kGatesAt = kBuffers * kBuffer, kBytes = kGatesAt * 4 + 2 * kBuffers * 8;
   static_assert(kPartialAt % 4 == 0 && kStepEnd % 4 == 0 && kCAt % 4 == 0);
 };
 

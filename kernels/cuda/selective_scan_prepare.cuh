@@ -84,7 +84,7 @@ class ScanPreparer {
     partials_ = shared + L::kPartialAt + L::partial_at(part_, 0, 0) + token;
   }
 
-  /// The gates of both buffers: open when a round is prepared, and when it is advanced.
+  /// The gates of the buffers: open when a round is prepared, and when it is advanced.
   __device__ void run(Gate* prepared, Gate* advanced) {
     load(raw_[0]);
     if constexpr (kAhead == 2) {
@@ -92,29 +92,29 @@ class ScanPreparer {
       step_rows(z_, z_step_);
       load(raw_[kAhead - 1]);
     }
-    prepare<0>(raw_[0]);
-    gate_come(prepared);
-    load(raw_[0]);
+    begin<0>(prepared);
     // Round 0 finishes nothing: the output pointer steps onto row 0 instead.
     out_ -= out_step_;
+    // Turns written out with breaks: in any other shape the compiler copies what is in flight.
+    const auto next = [&]<int buffer>(int r) {
+      gate_wait(advanced + buffer, r / kBuffers % 2);
+      round<buffer>(r, prepared + buffer);
+    };
     int r = 0;
     do {
-      if (r > 0) gate_wait(advanced + 1, (r / 2 + 1) % 2);
-      round<1>(r, prepared + 1);
+      constexpr int kLast = kBuffers - 1;
+      if (r > 0) gate_wait(advanced + kLast, (r / kBuffers + 1) % 2);
+      round<kLast>(r, prepared + kLast);
       if (++r == rounds_) break;
-      gate_wait(advanced, r / 2 % 2);
-      round<0>(r, prepared);
+      if constexpr (kBuffers == 4) {
+        next.template operator()<0>(r);
+        if (++r == rounds_) break;
+        next.template operator()<1>(r);
+        if (++r == rounds_) break;
+      }
+      next.template operator()<kBuffers - 2>(r);
     } while (++r < rounds_);
-    gate_wait(advanced + (rounds_ + 1) % 2, (rounds_ - 1) / 2 % 2);
-    const int tokens = left_ + 32 * (kAhead + 2);
-    float sums[L::kPer];
-    if (rounds_ % 2 == 1) {
-      add_up<0>(sums);
-      finish(sums, z_raw_[0], token_ < tokens);
-    } else {
-      add_up<1>(sums);
-      finish(sums, z_raw_[kAhead - 1], token_ < tokens);
-    }
+    end<0>(advanced);
   }
 
  private:
@@ -126,18 +126,42 @@ class ScanPreparer {
     Words<4> bc[L::kOctetsPerThread];
   };
 
-  /// Finishes round r - 1 and prepares round r + 1; `parity` is theirs.
-  template <int parity>
-  __device__ void round(int r, Gate* prepared) {
-    Raw& raw = raw_[kAhead == 2 ? parity : 0];
-    Words<L::kWords>& z = z_raw_[kAhead == 2 ? parity : 0];
+  static constexpr int kBuffers = L::kBuffers;
+
+  /// Prepares all rounds but one that there are buffers for.
+  template <int buffer>
+  __device__ void begin(Gate* prepared) {
+    Raw& raw = raw_[buffer % kAhead];
+    prepare<buffer>(raw);
+    gate_come(prepared + buffer);
+    load(raw);
+    if constexpr (buffer + 2 < kBuffers) begin<buffer + 1>(prepared);
+  }
+
+  /// Finishes the last round.
+  template <int buffer>
+  __device__ void end(Gate* advanced) {
+    if constexpr (buffer + 1 < kBuffers)
+      if ((rounds_ - 1) % kBuffers != buffer) return end<buffer + 1>(advanced);
+    gate_wait(advanced + buffer, (rounds_ - 1) / kBuffers % 2);
     float sums[L::kPer];
-    add_up<parity>(sums);
-    prepare<parity>(raw);
+    add_up<buffer>(sums);
+    finish(sums, z_raw_[buffer % kAhead], token_ < left_ + 32 * (kAhead + kBuffers));
+  }
+
+  /// Finishes round r - 1 and prepares round r - 1 + kBuffers in the same buffer.
+  template <int buffer>
+  __device__ void round(int r, Gate* prepared) {
+    static_assert((kBuffers == 2 || kBuffers == 4) && kBuffers % kAhead == 0);
+    Raw& raw = raw_[buffer % kAhead];
+    Words<L::kWords>& z = z_raw_[buffer % kAhead];
+    float sums[L::kPer];
+    add_up<buffer>(sums);
+    prepare<buffer>(raw);
     gate_come(prepared);
     load(raw);
     finish(sums, z, r > 0 && token_ != kNever);
-    load_words_below(z, z_, z_token_, left_ + 96);
+    load_words_below(z, z_, z_token_, left_ + 32 * (kBuffers + 1));
     step_rows(z_, z_step_);
   }
 
@@ -169,9 +193,9 @@ class ScanPreparer {
     left_ -= 32;
   }
 
-  template <int parity>
+  template <int buffer>
   __device__ void prepare(const Raw& raw) {
-    constexpr int buffer = parity * L::kBuffer;
+    constexpr int offset = buffer * L::kBuffer;
     [[maybe_unused]] const bool inside = token_ < left_ + 32 * kAhead;
 #pragma unroll
     for (int w = 0; w < L::kWords; ++w) {
@@ -185,15 +209,15 @@ class ScanPreparer {
           step = softplus<false>(step);
         else
           step = select(soft_, softplus<false>(step), select(inside, step, 0.0F));
-        *reinterpret_cast<float2*>(steps_ + buffer + i * L::kStepRow) = {step, step * u1};
-        skipped_[parity][i] = skip_[i] * u1;
+        *reinterpret_cast<float2*>(steps_ + offset + i * L::kStepRow) = {step, step * u1};
+        skipped_[buffer][i] = skip_[i] * u1;
       }
     }
 #pragma unroll
     for (int o = 0; o < L::kOctetsPerThread; ++o)
 #pragma unroll
       for (int w = 0; w < 4; ++w) {
-        float* const to = bc_at_[o] + buffer + w * bc_row_[o];
+        float* const to = bc_at_[o] + offset + w * bc_row_[o];
         const std::uint32_t word = raw.bc[o].v[w];
         const bool held = L::kOctets % L::kParts == 0 || bc_held_[o];
         if constexpr (L::kWideB && L::kWideC) {
@@ -208,19 +232,19 @@ class ScanPreparer {
   }
 
   /// The sums over states come in kQuads parts; D·u is added.
-  template <int parity>
+  template <int buffer>
   __device__ void add_up(float (&sums)[L::kPer]) const {
 #pragma unroll
     for (int i = 0; i < L::kPer; ++i) {
       float parts[L::kQuads];
 #pragma unroll
       for (int s = 0; s < L::kQuads; ++s)
-        parts[s] = partials_[parity * L::kBuffer + L::partial_at(0, i, s)];
+        parts[s] = partials_[buffer * L::kBuffer + L::partial_at(0, i, s)];
 #pragma unroll
       for (int width = L::kQuads / 2; width > 0; width /= 2)
 #pragma unroll
         for (int s = 0; s < width; ++s) parts[s] += parts[s + width];
-      sums[i] = fmaf(kTruncation, parts[0], skipped_[parity][i]);
+      sums[i] = fmaf(kTruncation, parts[0], skipped_[buffer][i]);
     }
   }
 
@@ -251,7 +275,7 @@ class ScanPreparer {
   float *steps_, *partials_, *bc_at_[L::kOctetsPerThread];
   int bc_row_[L::kOctetsPerThread];
   bool bc_held_[L::kOctetsPerThread], bc_wide_[L::kOctetsPerThread];
-  float bias_[L::kPer], skip_[L::kPer], skipped_[2][L::kPer] = {};  ///< D·u
+  float bias_[L::kPer], skip_[L::kPer], skipped_[kBuffers][L::kPer] = {};  ///< D·u
   Raw raw_[kAhead] = {};
   Words<L::kWords> z_raw_[kAhead] = {};
 };
