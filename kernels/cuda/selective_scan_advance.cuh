@@ -116,12 +116,13 @@ class ScanAdvancer {
       const bool last = at == L::kBuffers - 1;
       leap = last ? -(L::kBuffers - 1) * L::kBuffer : L::kBuffer;
       at = last ? 0 : at + 1, turn += last ? 1 : 0;
-      // What is read in vain in the last round is not used.
+      // The last round reads its own beginning again; it is not used.
+      const int ahead = r + 1 < rounds ? leap : 0;
       if (r + 1 < rounds) gate_wait(prepared + at, turn % 2);
-      step_next += leap - 64, b_next += leap - kBRound;
+      step_next += ahead - 64, b_next += ahead - kBRound;
       four();
       store(before);
-      c_next += leap - kCRound;
+      c_next += ahead - kCRound;
       four();
       store(before);
     }
