@@ -19,7 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kSource = "nvml";
 constexpr int kThrottledPart = 5;  // at least one in so many samples
 constexpr double kSeconds = 0.5;   // between two renewals of the energy counter
-constexpr double kLongest = 1.5;   // where they do not come: the counter is renewed every 20 to 100 ms
+constexpr double kLongest =
+    1.5;  // where they do not come: the counter is renewed every 20 to 100 ms
 constexpr double kBetween = 0.005;  // so often it is looked at
 constexpr std::size_t kRuns = 4;    // at least, where one takes longer
 
@@ -27,8 +28,8 @@ double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Runs back to back under the driver's energy counter, from one of its renewals to another: what it
-/// shows is old at any other time.
+/// Runs back to back under the driver's energy counter, from one of its renewals to another: what
+/// it shows is old at any other time.
 class PowerProbe : public Probe {
  public:
   std::string_view name() const override { return "power"; }

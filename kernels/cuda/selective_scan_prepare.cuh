@@ -95,25 +95,19 @@ class ScanPreparer {
     begin<0>(prepared);
     // Round 0 finishes nothing: the output pointer steps onto row 0 instead.
     out_ -= out_step_;
-    // Turns written out with breaks: in any other shape the compiler copies what is in flight.
-    const auto next = [&]<int buffer>(int r) {
-      gate_wait(advanced + buffer, r / kBuffers % 2);
-      round<buffer>(r, prepared + buffer);
-    };
     int r = 0;
-    do {
-      constexpr int kLast = kBuffers - 1;
-      if (r > 0) gate_wait(advanced + kLast, (r / kBuffers + 1) % 2);
-      round<kLast>(r, prepared + kLast);
-      if (++r == rounds_) break;
-      if constexpr (kBuffers == 4) {
-        next.template operator()<0>(r);
+    if constexpr (kPrepareFirst) {
+      do {
+        if (r > 0) gate_wait(advanced + 1, (r / 2 + 1) % 2);
+        round<1>(r, prepared + 1);
         if (++r == rounds_) break;
-        next.template operator()<1>(r);
-        if (++r == rounds_) break;
+        gate_wait(advanced, r / 2 % 2);
+        round<0>(r, prepared);
+      } while (++r < rounds_);
+    } else {
+      while (turns<0>(r, prepared, advanced)) {
       }
-      next.template operator()<kBuffers - 2>(r);
-    } while (++r < rounds_);
+    }
     end<0>(advanced);
   }
 
@@ -127,6 +121,10 @@ class ScanPreparer {
   };
 
   static constexpr int kBuffers = L::kBuffers;
+  /// A round begins with preparing, which the advancing warps wait for, and its loop is written
+  /// out. Otherwise it begins with finishing, in a loop that leaves the compiler more registers:
+  /// better where it would spill, or where there are buffers enough (docs/kernels.md, version 15).
+  static constexpr bool kPrepareFirst = kAhead == 2 && kBuffers == 2;
 
   /// Prepares all rounds but one that there are buffers for.
   template <int buffer>
@@ -136,6 +134,18 @@ class ScanPreparer {
     gate_come(prepared + buffer);
     load(raw);
     if constexpr (buffer + 2 < kBuffers) begin<buffer + 1>(prepared);
+  }
+
+  /// Round r, phase more than a multiple of kBuffers, and those up to the next multiple. Returns
+  /// whether there are more.
+  template <int phase>
+  __device__ bool turns(int& r, Gate* prepared, Gate* advanced) {
+    constexpr int buffer = (phase + kBuffers - 1) % kBuffers;
+    if (phase > 0 || r > 0) gate_wait(advanced + buffer, (r / kBuffers + (phase == 0 ? 1 : 0)) % 2);
+    round<buffer>(r, prepared + buffer);
+    if (++r == rounds_) return false;
+    if constexpr (phase + 1 < kBuffers) return turns<phase + 1>(r, prepared, advanced);
+    return true;
   }
 
   /// Finishes the last round.
@@ -152,17 +162,21 @@ class ScanPreparer {
   /// Finishes round r - 1 and prepares round r - 1 + kBuffers in the same buffer.
   template <int buffer>
   __device__ void round(int r, Gate* prepared) {
-    static_assert((kBuffers == 2 || kBuffers == 4) && kBuffers % kAhead == 0);
+    static_assert(kBuffers % kAhead == 0);
     Raw& raw = raw_[buffer % kAhead];
     Words<L::kWords>& z = z_raw_[buffer % kAhead];
     float sums[L::kPer];
     add_up<buffer>(sums);
+    const auto finish_round = [&] {
+      finish(sums, z, r > 0 && token_ != kNever);
+      load_words_below(z, z_, z_token_, left_ + 32 * (kBuffers + (kPrepareFirst ? 1 : 0)));
+      step_rows(z_, z_step_);
+    };
+    if constexpr (!kPrepareFirst) finish_round();
     prepare<buffer>(raw);
     gate_come(prepared);
     load(raw);
-    finish(sums, z, r > 0 && token_ != kNever);
-    load_words_below(z, z_, z_token_, left_ + 32 * (kBuffers + 1));
-    step_rows(z_, z_step_);
+    if constexpr (kPrepareFirst) finish_round();
   }
 
   /// The rows of the next round that is asked for, of which `left_` are left. What is not read
