@@ -1,8 +1,6 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <optional>
-#include <utility>
 
 #include "probes/gpu.hpp"
 #include "probes/metrics.hpp"
@@ -18,18 +16,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::string_view kSource = "nvml";
 constexpr int kThrottledPart = 5;  // at least one in so many samples
-constexpr double kSeconds = 0.5;   // between two renewals of the energy counter
-constexpr double kLongest =
-    1.5;  // where they do not come: the counter is renewed every 20 to 100 ms
-constexpr double kBetween = 0.005;  // so often it is looked at
-constexpr std::size_t kRuns = 4;    // at least, where one takes longer
+constexpr double kSeconds = 1.0;   // the counter is renewed every 20 to 100 ms: within 10 %
 
 double since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Runs back to back under the driver's energy counter, from one of its renewals to another: what
-/// it shows is old at any other time.
+/// Runs back to back for a second under the driver's energy counter.
 class PowerProbe : public Probe {
  public:
   std::string_view name() const override { return "power"; }
@@ -71,35 +64,34 @@ class PowerProbe : public Probe {
     };
     run_for(execution, 0.2, options);  // the clocks settle under load
     const auto start = Clock::now();
-    Reading now{nvml.energy_millijoules(), start, 0}, first = now, last = now;
-    bool renewed = false;
-    auto last_sample = start, last_look = start;
-    // A run may take longer than all of that: two renewals are waited for.
-    const auto wanted = [&] {
-      return since(start) < kLongest || (last.runs == first.runs && now.runs < kRuns);
-    };
-    while (wanted() && !stop(options)) {
+    const auto before = nvml.energy_millijoules();
+    std::size_t runs = 0;
+    auto last_sample = start;
+    while (since(start) < kSeconds && !stop(options)) {
       execution.run(nullptr);
       execution.synchronize();
-      ++now.runs;
-      if (since(last_look) > kBetween) {
-        last_look = now.at = Clock::now();
-        const auto before = std::exchange(now.millijoules, nvml.energy_millijoules());
-        if (now.millijoules != before) {
-          if (!std::exchange(renewed, true)) first = now;
-          last = now;
-          if (seconds_between(first, last) >= kSeconds) break;
-        }
-      }
+      ++runs;
       if (since(last_sample) > 0.05) {
         sample();
         last_sample = Clock::now();
       }
     }
-    if (now.runs == 0)
-      return missing_metrics({false, "interrupted before the first run", ""}, target);
+    const double seconds = since(start);
+    const auto after = nvml.energy_millijoules();
+    if (runs == 0) return missing_metrics({false, "interrupted before the first run", ""}, target);
     if (clocks.empty()) sample();
-    put_energy(execution.spec(), first, last, target);
+
+    if (before && after && *after >= *before) {
+      const double joules = static_cast<double>(*after - *before) * 1e-3;
+      const double each = joules / static_cast<double>(runs);
+      put(target.metrics, make_metric("power", joules / seconds, kSource));
+      put(target.metrics, make_metric("energy", each, kSource));
+      put(target.metrics,
+          make_metric("energy_per_token", each / tokens_per_run(execution.spec()), kSource));
+    } else {
+      put_missing(target.metrics, {"power", "energy", "energy_per_token"}, kSource,
+                  "the energy counter could not be read");
+    }
     if (clocks.empty()) {
       put_missing(target.metrics, {"sm_clock"}, kSource, "the clock could not be read");
     } else {
@@ -114,30 +106,6 @@ class PowerProbe : public Probe {
   }
 
  private:
-  /// The energy counter as it showed at a time, after so many runs.
-  struct Reading {
-    std::optional<double> millijoules;
-    Clock::time_point at;
-    std::size_t runs;
-  };
-  static double seconds_between(const Reading& a, const Reading& b) {
-    return std::chrono::duration<double>(b.at - a.at).count();
-  }
-
-  static void put_energy(const workloads::ExecutionSpec& spec, const Reading& first,
-                         const Reading& last, reports::Workload& target) {
-    if (!first.millijoules || !last.millijoules || last.runs == first.runs) {
-      put_missing(target.metrics, {"power", "energy", "energy_per_token"}, kSource,
-                  "the energy counter was not renewed twice while the workload ran");
-      return;
-    }
-    const double joules = (*last.millijoules - *first.millijoules) * 1e-3;
-    const double each = joules / static_cast<double>(last.runs - first.runs);
-    put(target.metrics, make_metric("power", joules / seconds_between(first, last), kSource));
-    put(target.metrics, make_metric("energy", each, kSource));
-    put(target.metrics, make_metric("energy_per_token", each / tokens_per_run(spec), kSource));
-  }
-
   static bool stop(const ProbeOptions& options) {
     return options.interrupted != nullptr && options.interrupted();
   }
