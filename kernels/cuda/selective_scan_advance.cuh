@@ -58,37 +58,35 @@ class ScanAdvancer {
   /// tokens later, so that nothing waits for what was asked for last. The end of a round reads the
   /// next one's beginning.
   __device__ void run_ahead(float* shared, Gate* prepared, Gate* advanced, int rounds) {
-    static_assert(!kPipelined || (L::kSets == 1 && L::kQuads == 2 && L::kPairs == 1));
-    constexpr int kBRound = L::kWideB ? 64 : 32, kCRound = L::kWideC ? 64 : 16;
+    static_assert(!kPipelined || (L::kWide && L::kSets == 1 && L::kPerQuad == 1 && L::kPairs == 1));
+    constexpr int kRound = 64;  // words of a round's tokens in any row
     const float *step_next = shared + step_at_, *b_next = shared + b_at_[0];
     const float* c_next = shared + c_at_[0];
-    float4 step[2];
-    TwoPairs<L::kWideB> b[2];
-    TwoPairs<L::kWideC> c;
+    float4 step[2], b[2], c;
     const auto read_on = [&](int j) {
       step[j] = *reinterpret_cast<const float4*>(step_next + 4 * j);
-      b[j] = *reinterpret_cast<const TwoPairs<L::kWideB>*>(b_next + kBRound / 16 * j);
+      b[j] = *reinterpret_cast<const float4*>(b_next + 4 * j);
     };
-    const auto read_c = [&] { c = *reinterpret_cast<const TwoPairs<L::kWideC>*>(c_next); };
-    const auto move_on = [&] { step_next += 8, b_next += kBRound / 8; };
+    const auto read_c = [&] { c = *reinterpret_cast<const float4*>(c_next); };
+    const auto move_on = [&] { step_next += 8, b_next += 8; };
     if (rounds == 0) return;
     gate_wait(prepared, 0);
     Grown grown[2];
     read_on(0), read_on(1), move_on();
-    grow(grown[0], 0, 0, step[0], widened(b[0]));
-    grow(grown[1], 0, 0, step[1], widened(b[1]));
+    grow(grown[0], 0, 0, step[0], b[0]);
+    grow(grown[1], 0, 0, step[1], b[1]);
     read_on(0), read_on(1), read_c(), move_on();
     float2 sums[2], before[2];
     const auto four = [&] {
-      const float4 cs = widened(c);
+      const float4 cs = c;
 #pragma unroll
       for (int j = 0; j < 2; ++j) {
         before[j] = sums[j];
         sums[j] = advance(0, grown[j], {j == 0 ? float2{cs.x, cs.y} : float2{cs.z, cs.w}});
-        grow(grown[j], 0, 0, step[j], widened(b[j]));
+        grow(grown[j], 0, 0, step[j], b[j]);
         read_on(j);
       }
-      c_next += kCRound / 8;
+      c_next += 8;
       read_c();
       move_on();
     };
@@ -119,10 +117,10 @@ class ScanAdvancer {
       // The last round reads its own beginning again; it is not used.
       const int ahead = r + 1 < rounds ? leap : 0;
       if (r + 1 < rounds) gate_wait(prepared + at, turn % 2);
-      step_next += ahead - 64, b_next += ahead - kBRound;
+      step_next += ahead - kRound, b_next += ahead - kRound;
       four();
       store(before);
-      c_next += ahead - kCRound;
+      c_next += ahead - kRound;
       four();
       store(before);
     }
@@ -136,7 +134,7 @@ class ScanAdvancer {
   /// Two channels share four lanes. Four tokens at a time; what the next four need is asked for
   /// before the sums of these are stored, which neither may pass.
   __device__ void in_shared_fours(float* buffer) {
-    static_assert(L::kPerQuad == 1 || (L::kSets == 1 && L::kWideB && L::kWideC));
+    static_assert(L::kPerQuad == 1 || (L::kSets == 1 && L::kWide));
     Four four[2];
     read(four[0], buffer);
 #pragma unroll
@@ -181,6 +179,7 @@ class ScanAdvancer {
   /// Loads from shared memory first and stores to it last, so that the compiler is free to move
   /// everything in between.
   __device__ void in_eights(float* buffer) {
+    static_assert(L::kPerQuad == 2 || kPipelined || !L::kWide);
     float2 y[4][L::kSets][L::kQuads];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -214,21 +213,10 @@ class ScanAdvancer {
               y[i][s][k];
   }
 
-  /// A pair of states of two tokens as it lies in shared memory.
-  template <bool wide>
-  using TwoPairs = std::conditional_t<wide, float4, uint2>;
-  __device__ static float4 widened(const float4& v) {
-    return v;
-  }
-  __device__ static float4 widened(const uint2& v) {
-    const float2 first = widen<T>(v.x), second = widen<T>(v.y);
-    return {first.x, first.y, second.x, second.y};
-  }
-
-  /// What eight tokens need.
+  /// What eight tokens need; B and C as they come.
   struct Eight {
     float4 step[4][L::kSets];
-    uint4 b[L::kPairs][L::kWideB ? 4 : 2], c[L::kPairs][L::kWideC ? 2 : 1];
+    uint4 b[L::kPairs][2], c[L::kPairs];
   };
 
   __device__ void read(Eight& now, const float* buffer, int t) const {
@@ -241,33 +229,19 @@ class ScanAdvancer {
             buffer + step_at_ + s * (L::kPer * L::kStepRow + L::kStepPad) + 2 * t + 4 * j);
 #pragma unroll
     for (int k = 0; k < L::kPairs; ++k) {
-#pragma unroll
-      for (int j = 0; j < (L::kWideB ? 4 : 2); ++j)
-        now.b[k][j] = quad_at(b_at_[k] + (L::kWideB ? 2 : 1) * t + 4 * j);
-#pragma unroll
-      for (int j = 0; j < (L::kWideC ? 2 : 1); ++j)
-        now.c[k][j] = quad_at(c_at_[k] + (L::kWideC ? 2 * t + 8 * j : t / 2));
+      now.b[k][0] = quad_at(b_at_[k] + t);
+      now.b[k][1] = quad_at(b_at_[k] + t + 4);
+      now.c[k] = quad_at(c_at_[k] + t / 2);
     }
   }
   __device__ static float2 b_of(const Eight& now, int k, int token) {
-    if constexpr (L::kWideB) {
-      const uint4& w = now.b[k][token / 2];
-      return {__uint_as_float(token % 2 == 0 ? w.x : w.z),
-              __uint_as_float(token % 2 == 0 ? w.y : w.w)};
-    } else {
-      const uint4& w = now.b[k][token / 4];
-      return widen<T>(token % 4 == 0 ? w.x : token % 4 == 1 ? w.y : token % 4 == 2 ? w.z : w.w);
-    }
+    return widen<T>(word_of(now.b[k][token / 4], token % 4));
   }
   __device__ static float2 c_of(const Eight& now, int k, int pair) {
-    if constexpr (L::kWideC) {
-      const uint4& w = now.c[k][pair / 2];
-      return {__uint_as_float(pair % 2 == 0 ? w.x : w.z),
-              __uint_as_float(pair % 2 == 0 ? w.y : w.w)};
-    } else {
-      const uint4& w = now.c[k][0];
-      return widen<T>(pair == 0 ? w.x : pair == 1 ? w.y : pair == 2 ? w.z : w.w);
-    }
+    return widen<T>(word_of(now.c[k], pair));
+  }
+  __device__ static std::uint32_t word_of(const uint4& words, int i) {
+    return i == 0 ? words.x : i == 1 ? words.y : i == 2 ? words.z : words.w;
   }
 
   /// exp(Δ·A) and Δ·u·B of two tokens.

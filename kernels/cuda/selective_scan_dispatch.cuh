@@ -67,25 +67,24 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
   constexpr std::int64_t kManyChannels = 8192;
   const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
   const bool many = items * a.channels >= kManyChannels;
-  if (a.state <= 8 && many)
-    return form.template operator()<ScanLayout<4, 2, 4, 1, true, true>, 3>();
+  if (a.state <= 8 && many) return form.template operator()<ScanLayout<4, 2, 4, 1, true>, 3>();
   if (a.state <= 16) {
-    if (many && form.template operator()<ScanLayout<4, 4, 4, 1, true, true>, 3>()) return true;
+    if (many && form.template operator()<ScanLayout<4, 4, 4, 1, true>, 3>()) return true;
     if (fullest(items, a.channels, 12) == 12)
-      return form.template operator()<ScanLayout<8, 2, 3, 1, true, true, 4>, 1, 2, true, true>();
+      return form.template operator()<ScanLayout<8, 2, 3, 1, true, 4>, 1, 2, true, true>();
     if (fullest(items, a.channels, 16) == 16)
-      return form.template operator()<ScanLayout<8, 2, 4, 1, true, true, 4>, 2, 2, true>();
+      return form.template operator()<ScanLayout<8, 2, 4, 1, true, 4>, 2, 2, true>();
     const std::int64_t in_twenties = fullest(items, a.channels, 20);
     const bool sixteens = in_twenties >= fullest(items, a.channels, 16);
     // Ten advancing warps in one block share the four schedulers out better than twice five.
     if (!sixteens && in_twenties == 40 && fullest(items, a.channels, 40) == 40)
-      return form.template operator()<ScanLayout<8, 2, 10, 1, false, false>, 1, 2>();
-    if (!sixteens) return form.template operator()<ScanLayout<8, 2, 5, 1, false, false>, 2, 2>();
-    return form.template operator()<ScanLayout<8, 2, 4, 1, false, false>, 3, 2>();
+      return form.template operator()<ScanLayout<8, 2, 10, 1, false>, 1, 2>();
+    if (!sixteens) return form.template operator()<ScanLayout<8, 2, 5, 1, false>, 2, 2>();
+    return form.template operator()<ScanLayout<8, 2, 4, 1, false>, 3, 2>();
   }
-  if (a.state <= 32) return form.template operator()<ScanLayout<8, 4, 4, 1, false, false>, 2>();
-  if (a.state <= 48) return form.template operator()<ScanLayout<8, 6, 4, 1, false, false>, 1>();
-  if (a.state <= 64) return form.template operator()<ScanLayout<8, 8, 4, 1, false, false>, 1>();
+  if (a.state <= 32) return form.template operator()<ScanLayout<8, 4, 4, 1, false>, 2>();
+  if (a.state <= 48) return form.template operator()<ScanLayout<8, 6, 4, 1, false>, 1>();
+  if (a.state <= 64) return form.template operator()<ScanLayout<8, 8, 4, 1, false>, 1>();
   return false;
 }
 

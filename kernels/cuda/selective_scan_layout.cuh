@@ -8,7 +8,7 @@ namespace ssmprof::kernels::cuda {
 /// `kLanes` lanes share a channel, each holds `kStates` (even) neighbouring states of `kSets`
 /// channels; `kWorkers` warps advance. A part is 32 / kLanes channels: one set of an advancing
 /// warp, and what one of the kParts preparing warps' threads has of a token.
-template <int lanes, int states, int workers, int sets, bool wide_b, bool wide_c, int buffers = 2>
+template <int lanes, int states, int workers, int sets, bool wide, int buffers = 2>
 struct ScanLayout {
   static constexpr int kLanes = lanes, kStates = states, kWorkers = workers, kSets = sets;
   static constexpr int kBuffers = buffers;  ///< rounds that are prepared or not yet finished
@@ -46,29 +46,25 @@ struct ScanLayout {
   // B, then C, transposed: a row of 32 tokens per pair of states, four rows per octet of states;
   // in fp32 (wide) or as they come (two 16-bit states per word). C keeps even and odd tokens apart:
   // two of four neighbours when wide, else sixteen.
-  static constexpr bool kWideB = wide_b, kWideC = wide_c;
-  static constexpr bool kSpread = kLanes == 8 && kPairs == 2;
-  static constexpr int kBRow = kWideB ? (kSpread ? 72 : 68) : 36;
-  static constexpr int kBOctet = 4 * kBRow + (!kWideB ? 0 : kSpread ? 4 : kPairs == 4 ? 20 : 0);
-  static constexpr int kCRow = kWideC ? (kPairs % 2 == 1 ? 72 : 68) : 36;
-  static constexpr int kCOctet = 4 * kCRow + (!kWideC       ? 4
-                                              : kPairs == 1 ? 16
-                                              : kPairs == 4 ? 24
-                                                            : 0);
+  static constexpr bool kWide = wide;
+  static_assert(!kWide || kPairs == 1 || (kPairs == 2 && kPerQuad == 2));
+  static constexpr int kBRow = kWide ? 68 : 36, kBOctet = 4 * kBRow;
+  static constexpr int kCRow = !kWide ? 36 : kPairs == 1 ? 72 : 68;
+  static constexpr int kCOctet = 4 * kCRow + (!kWide ? 4 : kPairs == 1 ? 16 : 0);
   static constexpr int kBAt = kStepEnd;
   static constexpr int kCAt = kBAt + kOctets / 2 * kBOctet + 8;
   /// Words from pair 0 of an octet (B's octets first, then C's) to the next pair.
   __device__ static int octet_row(int index) { return index < kOctets / 2 ? kBRow : kCRow; }
   __device__ static int octet_at(int index, int token) {
-    if (index < kOctets / 2) return kBAt + index * kBOctet + (kWideB ? 2 : 1) * token;
+    if (index < kOctets / 2) return kBAt + index * kBOctet + (kWide ? 2 : 1) * token;
     const int slot =
-        kWideC ? 2 * (token / 4 * 4 + token % 2 * 2 + token / 2 % 2) : token % 2 * 16 + token / 2;
+        kWide ? 2 * (token / 4 * 4 + token % 2 * 2 + token / 2 % 2) : token % 2 * 16 + token / 2;
     return kCAt + (index - kOctets / 2) * kCOctet + slot;
   }
   __device__ static int b_at(int pair) { return kBAt + pair / 4 * kBOctet + pair % 4 * kBRow; }
   /// Even (parity 0) or odd tokens; those from token t on stand 2·t (wide) or t / 2 words on.
   __device__ static int c_at(int pair, int parity) {
-    return kCAt + pair / 4 * kCOctet + pair % 4 * kCRow + parity * (kWideC ? 4 : 16);
+    return kCAt + pair / 4 * kCOctet + pair % 4 * kCRow + parity * (kWide ? 4 : 16);
   }
   // Where two channels share four lanes: zeros, as long as a row of C, in banks where the others'
   // C is not.

@@ -73,7 +73,6 @@ class ScanPreparer {
       bc_row_[i] = L::octet_row(octet);
       bc_token_[i] = index < L::kOctets && L::octet_state(octet) < state_ ? token : kNever;
       bc_held_[i] = index < L::kOctets;
-      bc_wide_[i] = octet < L::kOctets / 2 ? L::kWideB : L::kWideC;
     }
 #pragma unroll
     for (int i = 0; i < L::kPer; ++i) {
@@ -234,13 +233,10 @@ class ScanPreparer {
         float* const to = bc_at_[o] + offset + w * bc_row_[o];
         const std::uint32_t word = raw.bc[o].v[w];
         const bool held = L::kOctets % L::kParts == 0 || bc_held_[o];
-        if constexpr (L::kWideB && L::kWideC) {
+        if constexpr (L::kWide) {
           store_shared_if(reinterpret_cast<float2*>(to), widen<T>(word), held);
-        } else if constexpr (!L::kWideB && !L::kWideC) {
-          store_shared_if(to, __uint_as_float(word), held);
         } else {
-          store_shared_if(reinterpret_cast<float2*>(to), widen<T>(word), held && bc_wide_[o]);
-          store_shared_if(to, __uint_as_float(word), held && !bc_wide_[o]);
+          store_shared_if(to, __uint_as_float(word), held);
         }
       }
   }
@@ -288,7 +284,7 @@ class ScanPreparer {
   int token_, z_token_, bc_token_[L::kOctetsPerThread];  ///< the token, or kNever
   float *steps_, *partials_, *bc_at_[L::kOctetsPerThread];
   int bc_row_[L::kOctetsPerThread];
-  bool bc_held_[L::kOctetsPerThread], bc_wide_[L::kOctetsPerThread];
+  bool bc_held_[L::kOctetsPerThread];
   float bias_[L::kPer], skip_[L::kPer], skipped_[kBuffers][L::kPer] = {};  ///< D·u
   Raw raw_[kAhead] = {};
   Words<L::kWords> z_raw_[kAhead] = {};

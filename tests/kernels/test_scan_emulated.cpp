@@ -57,23 +57,23 @@ void check_all() {
 }  // namespace
 
 TEST_CASE("the scan's source on the host: blocks of a scheduler per warp") {
-  check_all<ScanLayout<8, 2, 3, 1, true, true, 4>, 2, true, true>();
-  check_all<ScanLayout<8, 2, 4, 1, true, true, 4>, 2, true>();
+  check_all<ScanLayout<8, 2, 3, 1, true, 4>, 2, true, true>();
+  check_all<ScanLayout<8, 2, 4, 1, true, 4>, 2, true>();
 }
 
 TEST_CASE("the scan's source on the host: eight lanes per channel") {
-  check_all<ScanLayout<8, 2, 5, 1, false, false>, 2>();
-  check_all<ScanLayout<8, 2, 10, 1, false, false>, 2>();
-  check_all<ScanLayout<8, 2, 4, 1, false, false>, 2>();
+  check_all<ScanLayout<8, 2, 5, 1, false>, 2>();
+  check_all<ScanLayout<8, 2, 10, 1, false>, 2>();
+  check_all<ScanLayout<8, 2, 4, 1, false>, 2>();
 }
 
 TEST_CASE("the scan's source on the host: four lanes per channel") {
-  check_all<ScanLayout<4, 4, 4, 1, true, true>, 1>();
-  check_all<ScanLayout<4, 2, 4, 1, true, true>, 1>();
+  check_all<ScanLayout<4, 4, 4, 1, true>, 1>();
+  check_all<ScanLayout<4, 2, 4, 1, true>, 1>();
 }
 
 TEST_CASE("the scan's source on the host: more states") {
-  check_all<ScanLayout<8, 4, 4, 1, false, false>, 1>();
-  check_all<ScanLayout<8, 6, 4, 1, false, false>, 1>();
-  check_all<ScanLayout<8, 8, 4, 1, false, false>, 1>();
+  check_all<ScanLayout<8, 4, 4, 1, false>, 1>();
+  check_all<ScanLayout<8, 6, 4, 1, false>, 1>();
+  check_all<ScanLayout<8, 8, 4, 1, false>, 1>();
 }
