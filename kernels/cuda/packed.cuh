@@ -5,20 +5,10 @@
 /// Pairs of 16-bit values in 32-bit words, and the TF32 tensor-core product of registers.
 namespace ssmprof::kernels::cuda {
 
-/// D[16×8] = A[16×4]·B[4×8] (+ D) in TF32: lane = 4·row + column of A's element a0 (rows 0–7) and
-/// a1 (rows 8–15), b0 is row lane % 4, column lane / 4; d0, d1 lie in row lane / 4, d2, d3 in row
-/// lane / 4 + 8, columns 2·(lane % 4) and the next (PTX ISA, mma.m16n8k4).
-template <bool add>
-__device__ void mma_k4(float (&d)[4], float a0, float a1, float b0) {
-  const float c[4] = {add ? d[0] : 0, add ? d[1] : 0, add ? d[2] : 0, add ? d[3] : 0};
-  asm("mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, "
-      "{%7,%8,%9,%10};"
-      : "=f"(d[0]), "=f"(d[1]), "=f"(d[2]), "=f"(d[3])
-      : "r"(__float_as_uint(a0)), "r"(__float_as_uint(a1)), "r"(__float_as_uint(b0)), "f"(c[0]),
-        "f"(c[1]), "f"(c[2]), "f"(c[3]));
-}
-
-/// The same with four more columns of A (a2, a3) and rows of B (b1).
+/// D[16×8] = A[16×8]·B[8×8] (+ D) in TF32: lane = 4·row + column of A's elements a0 (rows 0–7) and
+/// a1 (rows 8–15), a2 and a3 the same four columns on; b0 is row lane % 4, b1 four rows on, column
+/// lane / 4; d0, d1 lie in row lane / 4, d2, d3 in row lane / 4 + 8, columns 2·(lane % 4) and the
+/// next (PTX ISA, mma.m16n8k8).
 template <bool add>
 __device__ void mma_k8(float (&d)[4], float a0, float a1, float a2, float a3, float b0, float b1) {
   const float c[4] = {add ? d[0] : 0, add ? d[1] : 0, add ? d[2] : 0, add ? d[3] : 0};

@@ -29,10 +29,9 @@ inline bool counters_fit(const SelectiveScanArgs& a) {
   return a.length < std::int64_t{1} << 30;
 }
 
-template <class T, class L, int kBlocksPerSm, int kAhead, bool kPipelined, bool kApart,
-          bool kAligned>
+template <class T, class L, int kBlocksPerSm, int kAhead, bool kApart, bool kAligned>
 void launch_scan_form(const SelectiveScanArgs& a, cudaStream_t stream) {
-  const auto kernel = scan_fast_kernel<T, L, kBlocksPerSm, kAhead, kPipelined, kApart, kAligned>;
+  const auto kernel = scan_fast_kernel<T, L, kBlocksPerSm, kAhead, kApart, kAligned>;
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, L::kBytes),
         "selective_scan");
   const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
@@ -55,36 +54,36 @@ inline std::int64_t fullest(std::int64_t items, std::int64_t channels, std::int6
 template <class T>
 bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
   if (!counters_fit(a)) return false;
-  const auto form = [&]<class L, int kBlocks, int kAhead = 1, bool kPipelined = false,
-                        bool kApart = false>() {
-    if (!channels_aligned(a, L::kPer)) return false;
+  const auto form = [&]<class L, int kBlocks, int kAhead = 1, bool kApart = false>() {
+    if (!channels_aligned(a, L::kPart)) return false;
     if (octets_aligned(a))
-      launch_scan_form<T, L, kBlocks, kAhead, kPipelined, kApart, true>(a, stream);
+      launch_scan_form<T, L, kBlocks, kAhead, kApart, true>(a, stream);
     else
-      launch_scan_form<T, L, kBlocks, kAhead, kPipelined, kApart, false>(a, stream);
+      launch_scan_form<T, L, kBlocks, kAhead, kApart, false>(a, stream);
     return true;
   };
   constexpr std::int64_t kManyChannels = 8192;
   const std::int64_t items = a.sequences ? a.sequences.count : a.batch;
   const bool many = items * a.channels >= kManyChannels;
-  if (a.state <= 8 && many) return form.template operator()<ScanLayout<4, 2, 4, 1, true>, 3>();
+  if (a.state <= 8 && many) return form.template operator()<ScanLayout<4, 2, 4, true>, 3>();
   if (a.state <= 16) {
-    if (many && form.template operator()<ScanLayout<4, 4, 4, 1, true>, 3>()) return true;
+    if (many && form.template operator()<ScanLayout<4, 4, 4, true>, 3>()) return true;
     if (fullest(items, a.channels, 12) == 12)
-      return form.template operator()<ScanLayout<8, 2, 3, 1, true, 4>, 1, 2, true, true>();
+      return form.template operator()<ScanLayout<8, 2, 3, false, 4>, 1, 2, true>();
     if (fullest(items, a.channels, 16) == 16)
-      return form.template operator()<ScanLayout<8, 2, 4, 1, true, 4>, 2, 2, true>();
+      return form.template operator()<ScanLayout<8, 2, 4, false, 4>, 2, 2>();
     const std::int64_t in_twenties = fullest(items, a.channels, 20);
     const bool sixteens = in_twenties >= fullest(items, a.channels, 16);
     // Ten advancing warps in one block share the four schedulers out better than twice five.
-    if (!sixteens && in_twenties == 40 && fullest(items, a.channels, 40) == 40)
-      return form.template operator()<ScanLayout<8, 2, 10, 1, false>, 1, 2>();
-    if (!sixteens) return form.template operator()<ScanLayout<8, 2, 5, 1, false>, 2, 2>();
-    return form.template operator()<ScanLayout<8, 2, 4, 1, false>, 3, 2>();
+    if (!sixteens && in_twenties == 40 && fullest(items, a.channels, 40) == 40 &&
+        form.template operator()<ScanLayout<8, 2, 10, false, 2, 8>, 1, 2>())
+      return true;
+    if (!sixteens) return form.template operator()<ScanLayout<8, 2, 5, false>, 2, 2>();
+    return form.template operator()<ScanLayout<8, 2, 4, false>, 3, 2>();
   }
-  if (a.state <= 32) return form.template operator()<ScanLayout<8, 4, 4, 1, false>, 2>();
-  if (a.state <= 48) return form.template operator()<ScanLayout<8, 6, 4, 1, false>, 1>();
-  if (a.state <= 64) return form.template operator()<ScanLayout<8, 8, 4, 1, false>, 1>();
+  if (a.state <= 32) return form.template operator()<ScanLayout<8, 4, 4, false>, 2>();
+  if (a.state <= 48) return form.template operator()<ScanLayout<8, 6, 4, false>, 1>();
+  if (a.state <= 64) return form.template operator()<ScanLayout<8, 8, 4, false>, 1>();
   return false;
 }
 

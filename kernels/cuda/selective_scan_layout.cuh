@@ -3,28 +3,28 @@
 namespace ssmprof::kernels::cuda {
 
 /// Where things lie in shared memory during one round of 32 tokens, in 32-bit words. Paddings keep
-/// the accesses below free of bank conflicts (nearly so where there are not four parts).
+/// the accesses below free of bank conflicts.
 ///
-/// `kLanes` lanes share a channel, each holds `kStates` (even) neighbouring states of `kSets`
-/// channels; `kWorkers` warps advance. A part is 32 / kLanes channels: one set of an advancing
-/// warp, and what one of the kParts preparing warps' threads has of a token.
-template <int lanes, int states, int workers, int sets, bool wide, int buffers = 2>
+/// `kLanes` lanes share a channel, each holds `kStates` (even) neighbouring states; a group is
+/// the 32 / kLanes channels that a warp advances at once. A part is the `kPart` channels that
+/// a thread of the kParts preparing warps has of a token.
+template <int lanes, int states, int groups, bool wide, int buffers = 2, int part = 32 / lanes>
 struct ScanLayout {
-  static constexpr int kLanes = lanes, kStates = states, kWorkers = workers, kSets = sets;
+  static constexpr int kLanes = lanes, kStates = states, kGroups = groups;
   static constexpr int kBuffers = buffers;  ///< rounds that are prepared or not yet finished
-  static constexpr int kParts = kWorkers * kSets;
-  static constexpr int kPer = 32 / kLanes;         ///< channels per part
-  static constexpr int kChannels = kParts * kPer;  ///< channels per block
-  static constexpr int kThreads = 32 * (kWorkers + kParts);
-  static constexpr int kWords = kPer / 2;               ///< words of a part's 16-bit channels
+  static constexpr int kPer = 32 / kLanes;  ///< channels per group
+  static constexpr int kChannels = kGroups * kPer;  ///< channels per block
+  static constexpr int kPart = part, kParts = kChannels / kPart;
+  static constexpr int kThreads = 32 * (kGroups + kParts);
+  static constexpr int kWords = kPart / 2;              ///< words of a part's 16-bit channels
   static constexpr int kPerQuad = kLanes == 4 ? 2 : 1;  ///< channels that share four lanes
-  static constexpr int kQuads = kLanes * kPerQuad / 4;  ///< groups of four lanes per channel
+  static constexpr int kQuads = kLanes * kPerQuad / 4;  ///< four lanes' sums per channel
   static constexpr int kPairs = kStates / 2;            ///< pairs of states per lane
   static constexpr int kAll = kLanes * kStates;         ///< states held; more than given are zero
   static constexpr int kOctets = 2 * kAll / 8;          ///< of B, then of C
   static constexpr int kOctetsPerThread = (kOctets + kParts - 1) / kParts;
-  static_assert(kStates % 2 == 0 && kPer % 2 == 0 && kAll % 8 == 0);
-  /// Which channel of its part a lane has, and which kStates states. Where two channels share four
+  static_assert(kStates % 2 == 0 && kPart % kPer == 0 && kChannels % kPart == 0 && kAll % 8 == 0);
+  /// Which channel of its group a lane has, and which kStates states. Where two channels share four
   /// lanes, lane and lane ^ 2 have the same states and lane ^ 1 the same channel: a 16-byte read
   /// that is the same for either takes two wavefronts instead of four.
   __device__ static int channel_of(int lane) {
@@ -36,18 +36,35 @@ struct ScanLayout {
   /// First state of an octet (B's octets come first, then C's).
   __device__ static int octet_state(int index) { return index % (kOctets / 2) * 8; }
 
-  // (Δ, Δ·u) of a channel and token in fp32; 32 tokens and a padding per channel.
-  static constexpr int kStepRow = 68, kStepPad = kPer == 2 ? 0 : 8;
-  __device__ static int step_at(int channel, int token) {
-    return channel * kStepRow + channel / kPer * kStepPad + 2 * token;
+  /// Which token of a round and which part a preparing thread has: neighbours 2·i and 2·i + 1 have
+  /// two tokens of a part, the next two the same tokens of the next part.
+  __device__ static int token_of(int thread) { return thread / 2 / kParts * 2 + thread % 2; }
+  __device__ static int part_of(int thread) { return thread / 2 % kParts; }
+  /// Words that the rows of one part take, with a padding so that what neighbours in this order
+  /// access, `unit` words per two tokens, lies in different banks: when the parts are so many units
+  /// apart that kParts steps are one step of tokens (or all steps fit the banks side by side).
+  static constexpr int padded(int words, int unit) {
+    const int places = 32 / unit;
+    int apart = 1;
+    if (places % kParts == 0)
+      apart = places / kParts;
+    else
+      while (apart * kParts % places != 1) ++apart;
+    return words + ((apart * unit - words) % 32 + 32) % 32;
   }
-  static constexpr int kStepEnd = kChannels * kStepRow + kParts * kStepPad;
+
+  // (Δ, Δ·u) of a channel and token in fp32; 32 tokens and a padding per channel.
+  static constexpr int kStepRow = 68, kStepPart = padded(kPart * kStepRow, 4);
+  __device__ static int step_at(int channel, int token) {
+    return channel / kPart * kStepPart + channel % kPart * kStepRow + 2 * token;
+  }
+  static constexpr int kStepEnd = kParts * kStepPart;
 
   // B, then C, transposed: a row of 32 tokens per pair of states, four rows per octet of states;
   // in fp32 (wide) or as they come (two 16-bit states per word). C keeps even and odd tokens apart:
   // two of four neighbours when wide, else sixteen.
   static constexpr bool kWide = wide;
-  static_assert(!kWide || kPairs == 1 || (kPairs == 2 && kPerQuad == 2));
+  static_assert(!kWide || (kPairs <= 2 && kPerQuad == 2));
   static constexpr int kBRow = kWide ? 68 : 36, kBOctet = 4 * kBRow;
   static constexpr int kCRow = !kWide ? 36 : kPairs == 1 ? 72 : 68;
   static constexpr int kCOctet = 4 * kCRow + (!kWide ? 4 : kPairs == 1 ? 16 : 0);
@@ -74,19 +91,22 @@ struct ScanLayout {
   __device__ static int zero_at(int k, int slot_bit) {
     return kZeroAt + (1 - slot_bit) * 16 + k * kCRow % 32;
   }
-  static constexpr int kPartialAt = kPerQuad == 2 ? kZeroAt + kZeros : kCAt + kOctets / 2 * kCOctet;
+  static constexpr int kPartialAt =
+      ((kPerQuad == 2 ? kZeroAt + kZeros : kCAt + kOctets / 2 * kCOctet) + 3) / 4 * 4;
 
-  // Partial sums of C·h: a row of tokens per (part, channel, quad); after the last part,
-  // where channels do not share four lanes, what nobody reads, of each advancing warp.
-  static constexpr int kPartialRow = 36, kPartialPart = kPer * kQuads * kPartialRow + 8;
-  __device__ static int partial_at(int part, int channel, int quad) {
-    return part * kPartialPart + (channel * kQuads + quad) * kPartialRow;
+  // Partial sums of C·h: a row of tokens per (channel, quad).
+  static constexpr int kPartialRow = 36, kPartialPart = padded(kPart * kQuads * kPartialRow, 2);
+  __device__ static int partial_at(int channel, int quad) {
+    return kPartialAt + channel / kPart * kPartialPart +
+           (channel % kPart * kQuads + quad) * kPartialRow;
   }
-  static constexpr int kBuffer =
-      (kPartialAt + (kParts + (kPerQuad == 1 ? kWorkers : 0)) * kPartialPart + 3) / 4 * 4;
-  // After the buffers: for each, a gate that opens when it is prepared, one when it is used.
+  // Where channels do not share four lanes, as much again that nobody reads, for lanes whose sums
+  // are not kept: in the other half of the banks.
+  static constexpr int kIdle = kPerQuad == 1 ? (kParts * kPartialPart + 31) / 32 * 32 + 16 : 0;
+  static constexpr int kBuffer = (kPartialAt + kParts * kPartialPart + kIdle + 3) / 4 * 4;
+  // After the buffers: for each a gate that opens when it is prepared, one when it is used.
   static constexpr int kGatesAt = kBuffers * kBuffer, kBytes = kGatesAt * 4 + 2 * kBuffers * 8;
-  static_assert(kPartialAt % 4 == 0 && kStepEnd % 4 == 0 && kCAt % 4 == 0);
+  static_assert(kStepEnd % 4 == 0 && kCAt % 4 == 0 && kGatesAt % 4 == 0);
 };
 
 }  // namespace ssmprof::kernels::cuda

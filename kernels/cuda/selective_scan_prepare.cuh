@@ -45,9 +45,9 @@ class ScanPreparer {
         soft_(a.delta_softplus),
         gated_(a.z.data != nullptr),
         state_(static_cast<int>(a.state)) {
-    const int token = thread / L::kParts;
-    part_ = thread % L::kParts;
-    const std::int64_t channel = walk.block_channel + part_ * L::kPer;
+    const int token = L::token_of(thread);
+    part_ = L::part_of(thread);
+    const std::int64_t channel = walk.block_channel + part_ * L::kPart;
     const bool valid = channel < a.channels;
     const auto row_of = [&](const auto& r, std::int64_t column) {
       return reinterpret_cast<const char*>(static_cast<const T*>(r.data) +
@@ -75,12 +75,12 @@ class ScanPreparer {
       bc_held_[i] = index < L::kOctets;
     }
 #pragma unroll
-    for (int i = 0; i < L::kPer; ++i) {
+    for (int i = 0; i < L::kPart; ++i) {
       bias_[i] = valid && a.delta_bias != nullptr ? a.delta_bias[channel + i] : 0;
       skip_[i] = valid && a.d != nullptr ? a.d[channel + i] : 0;
     }
-    steps_ = shared + L::step_at(part_ * L::kPer, token);
-    partials_ = shared + L::kPartialAt + L::partial_at(part_, 0, 0) + token;
+    steps_ = shared + L::step_at(part_ * L::kPart, token);
+    partials_ = shared + L::partial_at(part_ * L::kPart, 0) + token;
   }
 
   /// The gates of the buffers: open when a round is prepared, and when it is advanced.
@@ -91,6 +91,8 @@ class ScanPreparer {
       step_rows(z_, z_step_);
       load(raw_[kAhead - 1]);
     }
+    block_barrier<L::kThreads>();
+    if (rounds_ == 0) return;
     begin<0>(prepared);
     // Round 0 finishes nothing: the output pointer steps onto row 0 instead.
     out_ -= out_step_;
@@ -107,7 +109,7 @@ class ScanPreparer {
       while (turns<0>(r, prepared, advanced)) {
       }
     }
-    end<0>(advanced);
+    if constexpr (kBuffers == 2) end<0>(advanced);
   }
 
  private:
@@ -142,7 +144,10 @@ class ScanPreparer {
     constexpr int buffer = (phase + kBuffers - 1) % kBuffers;
     if (phase > 0 || r > 0) gate_wait(advanced + buffer, (r / kBuffers + (phase == 0 ? 1 : 0)) % 2);
     round<buffer>(r, prepared + buffer);
-    if (++r == rounds_) return false;
+    if (++r == rounds_) {
+      if constexpr (kBuffers > 2) end<phase>(advanced);
+      return false;
+    }
     if constexpr (phase + 1 < kBuffers) return turns<phase + 1>(r, prepared, advanced);
     return true;
   }
@@ -150,10 +155,10 @@ class ScanPreparer {
   /// Finishes the last round.
   template <int buffer>
   __device__ void end(Gate* advanced) {
-    if constexpr (buffer + 1 < kBuffers)
-      if ((rounds_ - 1) % kBuffers != buffer) return end<buffer + 1>(advanced);
+    if constexpr (kBuffers == 2 && buffer == 0)
+      if ((rounds_ - 1) % kBuffers != buffer) return end<1>(advanced);
     gate_wait(advanced + buffer, (rounds_ - 1) / kBuffers % 2);
-    float sums[L::kPer];
+    float sums[L::kPart];
     add_up<buffer>(sums);
     finish(sums, z_raw_[buffer % kAhead], token_ < left_ + 32 * (kAhead + kBuffers));
   }
@@ -164,7 +169,7 @@ class ScanPreparer {
     static_assert(kBuffers % kAhead == 0);
     Raw& raw = raw_[buffer % kAhead];
     Words<L::kWords>& z = z_raw_[buffer % kAhead];
-    float sums[L::kPer];
+    float sums[L::kPart];
     add_up<buffer>(sums);
     const auto finish_round = [&] {
       finish(sums, z, r > 0 && token_ != kNever);
@@ -243,13 +248,13 @@ class ScanPreparer {
 
   /// The sums over states come in kQuads parts; D·u is added.
   template <int buffer>
-  __device__ void add_up(float (&sums)[L::kPer]) const {
+  __device__ void add_up(float (&sums)[L::kPart]) const {
 #pragma unroll
-    for (int i = 0; i < L::kPer; ++i) {
+    for (int i = 0; i < L::kPart; ++i) {
       float parts[L::kQuads];
 #pragma unroll
       for (int s = 0; s < L::kQuads; ++s)
-        parts[s] = partials_[buffer * L::kBuffer + L::partial_at(0, i, s)];
+        parts[s] = partials_[buffer * L::kBuffer + (i * L::kQuads + s) * L::kPartialRow];
 #pragma unroll
       for (int width = L::kQuads / 2; width > 0; width /= 2)
 #pragma unroll
@@ -258,7 +263,8 @@ class ScanPreparer {
     }
   }
 
-  __device__ void finish(const float (&sums)[L::kPer], const Words<L::kWords>& z_raw, bool wanted) {
+  __device__ void finish(const float (&sums)[L::kPart], const Words<L::kWords>& z_raw,
+                         bool wanted) {
     Words<L::kWords> packed;
 #pragma unroll
     for (int w = 0; w < L::kWords; ++w) {
@@ -285,7 +291,7 @@ class ScanPreparer {
   float *steps_, *partials_, *bc_at_[L::kOctetsPerThread];
   int bc_row_[L::kOctetsPerThread];
   bool bc_held_[L::kOctetsPerThread];
-  float bias_[L::kPer], skip_[L::kPer], skipped_[kBuffers][L::kPer] = {};  ///< D·u
+  float bias_[L::kPart], skip_[L::kPart], skipped_[kBuffers][L::kPart] = {};  ///< D·u
   Raw raw_[kAhead] = {};
   Words<L::kWords> z_raw_[kAhead] = {};
 };
