@@ -75,9 +75,11 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
     const std::int64_t in_twenties = fullest(items, a.channels, 20);
     const bool sixteens = in_twenties >= fullest(items, a.channels, 16);
     // Ten advancing warps in one block share the four schedulers out better than twice five.
-    if (!sixteens && in_twenties == 40 && fullest(items, a.channels, 40) == 40 &&
-        form.template operator()<ScanLayout<8, 2, 10, false, 2, 8>, 1, 2>())
-      return true;
+    // States loaded one by one want more preparing warps.
+    if (!sixteens && in_twenties == 40 && fullest(items, a.channels, 40) == 40)
+      return (octets_aligned(a) &&
+              form.template operator()<ScanLayout<8, 2, 10, false, 2, 8>, 1, 2>()) ||
+             form.template operator()<ScanLayout<8, 2, 10, false>, 1, 2>();
     if (!sixteens) return form.template operator()<ScanLayout<8, 2, 5, false>, 2, 2>();
     return form.template operator()<ScanLayout<8, 2, 4, false>, 3, 2>();
   }

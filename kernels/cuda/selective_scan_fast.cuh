@@ -17,8 +17,7 @@ struct ScanFastParams {
   SelectiveScanArgs args;
 };
 
-/// `kApart`: the preparing warps have every fourth scheduler to
-/// themselves.
+/// `kApart`: the preparing warps have every fourth scheduler to themselves.
 template <class T, class L, int kBlocksPerSm, int kAhead, bool kApart, bool kOctetsAligned>
 __global__ void __launch_bounds__(kApart ? 4 * 32 * L::kParts : L::kThreads, kBlocksPerSm)
     scan_fast_kernel(const ScanFastParams p) {

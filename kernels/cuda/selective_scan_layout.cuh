@@ -42,13 +42,12 @@ struct ScanLayout {
   __device__ static int part_of(int thread) { return thread / 2 % kParts; }
   /// Words that the rows of one part take, with a padding so that what neighbours in this order
   /// access, `unit` words per two tokens, lies in different banks: when the parts are so many units
-  /// apart that kParts steps are one step of tokens (or all steps fit the banks side by side).
+  /// apart that kParts steps are one step of tokens, or all steps fit the banks side by side.
+  /// (Nearly so where the number of parts is even and allows neither.)
   static constexpr int padded(int words, int unit) {
     const int places = 32 / unit;
-    int apart = 1;
-    if (places % kParts == 0)
-      apart = places / kParts;
-    else
+    int apart = places % kParts == 0 ? places / kParts : 1;
+    if (kParts % 2 != 0)
       while (apart * kParts % places != 1) ++apart;
     return words + ((apart * unit - words) % 32 + 32) % 32;
   }

@@ -61,6 +61,7 @@ TEST_CASE("the scan's source on the host: blocks of a scheduler per warp") {
 TEST_CASE("the scan's source on the host: eight lanes per channel") {
   check_all<ScanLayout<8, 2, 5, false>, 2>();
   check_all<ScanLayout<8, 2, 10, false, 2, 8>, 2>();
+  check_all<ScanLayout<8, 2, 10, false>, 2>();
   check_all<ScanLayout<8, 2, 4, false>, 2>();
 }
 
