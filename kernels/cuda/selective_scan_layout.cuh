@@ -105,7 +105,9 @@ struct ScanLayout {
   static constexpr int kBuffer = (kPartialAt + kParts * kPartialPart + kIdle + 3) / 4 * 4;
   // After the buffers: for each a gate that opens when it is prepared, one when it is used.
   static constexpr int kGatesAt = kBuffers * kBuffer, kBytes = kGatesAt * 4 + 2 * kBuffers * 8;
-  static_assert(kStepEnd % 4 == 0 && kCAt % 4 == 0 && kGatesAt % 4 == 0);
+  // What is accessed by 16 and by 8 bytes.
+  static_assert(kStepPart % 4 == 0 && kStepEnd % 4 == 0 && kCAt % 4 == 0 && kBuffer % 4 == 0);
+  static_assert(kPartialAt % 2 == 0 && kPartialPart % 2 == 0 && kIdle % 2 == 0);
 };
 
 }  // namespace ssmprof::kernels::cuda

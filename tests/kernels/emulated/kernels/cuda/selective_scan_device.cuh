@@ -70,6 +70,7 @@ void store_words_if(void* p, const Words<words>& r, bool wanted) {
 }
 template <class V>
 void store_shared_if(V* p, V v, bool wanted) {
+  if (reinterpret_cast<std::uintptr_t>(p) % sizeof(v) != 0) Machine::get().fail("unaligned store");
   if (wanted) *p = v;
 }
 inline float select(bool wanted, float a, float b) {
