@@ -152,7 +152,8 @@ class ScanPreparer {
     return true;
   }
 
-  /// Finishes the last round.
+  /// Finishes the last round. With two buffers the loop ends here for either; with more, each exit
+  /// has its own, which spares the loop copies of what is still being loaded.
   template <int buffer>
   __device__ void end(Gate* advanced) {
     if constexpr (kBuffers == 2 && buffer == 0)
