@@ -54,12 +54,15 @@ inline std::int64_t fullest(std::int64_t items, std::int64_t channels, std::int6
 template <class T>
 bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
   if (!counters_fit(a)) return false;
-  const auto form = [&]<class L, int kBlocks, int kAhead = 1, bool kApart = false>() {
+  const auto form = [&]<class L, int kBlocks, int kAhead = 1, bool kApart = false,
+                        bool kAnyOctets = true>() {
     if (!channels_aligned(a, L::kPart)) return false;
     if (octets_aligned(a))
       launch_scan_form<T, L, kBlocks, kAhead, kApart, true>(a, stream);
-    else
+    else if constexpr (kAnyOctets)
       launch_scan_form<T, L, kBlocks, kAhead, kApart, false>(a, stream);
+    else
+      return false;
     return true;
   };
   constexpr std::int64_t kManyChannels = 8192;
@@ -77,8 +80,7 @@ bool launch_scan_fast(const SelectiveScanArgs& a, cudaStream_t stream) {
     // Ten advancing warps in one block share the four schedulers out better than twice five.
     // States loaded one by one want more preparing warps.
     if (!sixteens && in_twenties == 40 && fullest(items, a.channels, 40) == 40)
-      return (octets_aligned(a) &&
-              form.template operator()<ScanLayout<8, 2, 10, false, 2, 8>, 1, 2>()) ||
+      return form.template operator()<ScanLayout<8, 2, 10, false, 2, 8>, 1, 2, false, false>() ||
              form.template operator()<ScanLayout<8, 2, 10, false>, 1, 2>();
     if (!sixteens) return form.template operator()<ScanLayout<8, 2, 5, false>, 2, 2>();
     return form.template operator()<ScanLayout<8, 2, 4, false>, 3, 2>();
